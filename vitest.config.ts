@@ -1,0 +1,21 @@
+import { readdirSync } from 'node:fs'
+import { defaultServerConditions } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+// Inside the workspace a package name resolves to its TypeScript source; published packages resolve to dist.
+const conditions = ['@regimen/source', ...defaultServerConditions]
+const packages = readdirSync(new URL('packages', import.meta.url)).filter((name) => !name.startsWith('.'))
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    pool: 'forks',
+    testTimeout: 30_000,
+    maxWorkers: 2,
+    projects: packages.map((name) => ({
+      extends: true,
+      test: { name, root: `packages/${name}`, include: ['test/**/*.test.ts'] },
+    })),
+  },
+})
