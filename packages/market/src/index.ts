@@ -1,6 +1,15 @@
 export { alignByClose } from './align.ts'
 export type { Bar, BarColumns, Bars } from './bars.ts'
 export { closeTime, concatBars, createBars, sliceBars } from './bars.ts'
+export type {
+  FeatureInfo,
+  FeatureRange,
+  FeatureSet,
+  FeatureSetOptions,
+  FeatureStream,
+  FeatureTable,
+} from './features/feature-set.ts'
+export { featureSet, featureStream } from './features/feature-set.ts'
 export type { Interval } from './interval.ts'
 export { parseInterval } from './interval.ts'
 export type { BarStream, BarStreamOptions } from './live.ts'
