@@ -129,9 +129,9 @@ export function rollingShape(x: Float64Array, w: number, skew: Float64Array, kur
       const m2 = r2 - m * m
       const m3 = r3 - m * (3 * r2 - 2 * m * m)
       const m4 = r4 - m * (4 * r3 - m * (6 * r2 - 3 * m * m))
-      const some = m2 > 0
-      skew[i] = some ? m3 / (m2 * Math.sqrt(m2)) : 0
-      kurtosis[i] = some ? m4 / (m2 * m2) - 3 : 0
+      const still = m2 <= 0
+      skew[i] = still ? 0 : m3 / (m2 * Math.sqrt(m2))
+      kurtosis[i] = still ? 0 : m4 / (m2 * m2) - 3
     }
   }
 }
