@@ -1,9 +1,14 @@
+import { api } from './gates/api.ts'
 import { docs } from './gates/docs.ts'
+import { lint } from './gates/lint.ts'
+import { orphans } from './gates/orphans.ts'
+import { types } from './gates/types.ts'
+import { unit } from './gates/unit.ts'
 import { format, type Gate, type GateContext, type Verdict } from './lib/gate.ts'
 import { build, listPackages, ROOT, shown, walk } from './lib/workspace.ts'
 
 /** All gates, the quick ones first. */
-export const GATES: readonly Gate[] = [docs]
+export const GATES: readonly Gate[] = [lint, types, orphans, api, docs, unit]
 
 /** Finds the package and the algorithm that a name stands for. */
 export function scopeOf(root: string, name: string): { package: string; algorithm?: string } | undefined {
