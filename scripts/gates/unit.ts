@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { summarize } from '../bootstrap.mjs'
 import type { Gate, GateContext, Problem, Verdict } from '../lib/gate.ts'
-import { run, shown, toolEnv } from '../lib/workspace.ts'
+import { ROOT, run, shown, toolEnv } from '../lib/workspace.ts'
 
 interface Report {
   numPassedTests: number
@@ -32,12 +32,7 @@ export async function vitest(context: GateContext, command: string, before: read
   const folder = join(context.root, 'node_modules', '.cache', 'regimen')
   const file = join(folder, `gate-${process.pid}.json`)
   mkdirSync(folder, { recursive: true })
-  const args = [
-    join(context.root, 'node_modules', 'vitest', 'vitest.mjs'),
-    'run',
-    '--reporter=json',
-    `--outputFile=${file}`,
-  ]
+  const args = [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--reporter=json', `--outputFile=${file}`]
   if (context.package) args.push('--project', context.package)
   if (context.algorithm) args.push(context.algorithm, '--passWithNoTests')
   const ended = await run(command, [...before, ...args], {
