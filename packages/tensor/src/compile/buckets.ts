@@ -36,11 +36,23 @@ export function planPadding(buckets: Buckets, specs: readonly InputSpec[], leave
     if (axis === undefined) return
     const { path } = specs[i]!
     const found = leaves[i]!.shape[axis]
-    check(found !== undefined, 'tensor/compile', () => `buckets name axis ${axis} of "${path}", whose shape is [${leaves[i]!.shape.join(', ')}].`)
-    check(samples === undefined || samples === found, 'tensor/compile', () => `inputs that share a bucket differ: ${samples} samples before, ${found} at "${path}".`)
+    check(
+      found !== undefined,
+      'tensor/compile',
+      () => `buckets name axis ${axis} of "${path}", whose shape is [${leaves[i]!.shape.join(', ')}].`,
+    )
+    check(
+      samples === undefined || samples === found,
+      'tensor/compile',
+      () => `inputs that share a bucket differ: ${samples} samples before, ${found} at "${path}".`,
+    )
     samples = found
   })
-  check(samples !== undefined, 'tensor/compile', () => `buckets.inputs names no input: ${describe(Object.keys(buckets.inputs))}.`)
+  check(
+    samples !== undefined,
+    'tensor/compile',
+    () => `buckets.inputs names no input: ${describe(Object.keys(buckets.inputs))}.`,
+  )
   const count: number = samples
   const size = buckets.sizes.find((candidate) => candidate >= count)
   if (size === undefined) {

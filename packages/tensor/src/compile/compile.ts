@@ -2,7 +2,7 @@ import { check, createRng, describe, RegimenError, type Rng, type RngState, syst
 import * as tf from '@tensorflow/tfjs-core'
 import { makeNoise, withNoise } from '../random.ts'
 import { type Fed, type Fetched, flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
-import { type Buckets, crop, pad, type Padding, planPadding } from './buckets.ts'
+import { type Buckets, crop, type Padding, pad, planPadding } from './buckets.ts'
 import { openDiskCache } from './disk-cache.ts'
 import { lower } from './lower/index.ts'
 import { type OnnxNames, writeOnnx } from './onnx.ts'
@@ -41,7 +41,12 @@ export interface Explanation {
   /** Operations after lowering, and after each pass in turn. */
   readonly passes: readonly PassReport[]
   /** Milliseconds of recording (twice), lowering, the passes with writing, and the runtime's start. */
-  readonly milliseconds: { readonly trace: number; readonly lower: number; readonly passes: number; readonly start: number }
+  readonly milliseconds: {
+    readonly trace: number
+    readonly lower: number
+    readonly passes: number
+    readonly start: number
+  }
   /** What runs the graph. */
   readonly runtime: string
   /** Whether the runtime's optimized graph came from the cache directory. */
@@ -84,7 +89,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
  * import { compile } from '@regimen/tensor'
  * import * as tf from '@tensorflow/tfjs-core'
  *
- * const slope = compile((x: tf.Tensor) => tf.grad((v: tf.Tensor) => v.square().sum())(x))
+ * const slope = compile((x: tf.Tensor) => tf.grad((v: tf.Tensor) => tf.sum(tf.square(v)))(x))
  * const { data } = await slope(new Float32Array([1, 2, 3]))
  * Array.from(data) // => [2, 4, 6]
  * ```
@@ -103,7 +108,7 @@ export function compile<Args extends readonly unknown[], R>(
 ): Compiled<Args, unknown> {
   validate(fn, options)
   const compiler = new Compiler(fn as unknown as (...args: unknown[]) => unknown, options)
-  return Object.assign((...args: unknown[]) => compiler.call(args), {
+  return Object.assign((...args: readonly unknown[]) => compiler.call(args), {
     warmup: (signatures: readonly (readonly unknown[])[]) => compiler.warmup(signatures),
     toOnnx: (args?: readonly unknown[], onnx?: { freeze?: readonly string[] }) => compiler.toOnnx(args, onnx?.freeze),
     explain: () => compiler.explain(),
@@ -149,9 +154,10 @@ class Compiler {
     const { key, leaves } = readArguments(args)
     const padding = this.#options.buckets && this.#padding(args, key, leaves)
     const inputs = await readLeaves(leaves)
-    if (padding) inputs.forEach((array, i) => {
-      inputs[i] = pad(array, padding.shapes[i]!)
-    })
+    if (padding)
+      inputs.forEach((array, i) => {
+        inputs[i] = pad(array, padding.shapes[i]!)
+      })
     const runtime = await this.#runtime()
     if (!runtime) return this.#eagerly(args, inputs, padding)
     const plan = await this.#planFor(args, key, padding, runtime)
@@ -163,9 +169,10 @@ class Compiler {
       plan.session ??= this.#start(plan, runtime)
       const session = await plan.session
       const results = await session.run(inputs)
-      if (padding) results.forEach((array, i) => {
-        results[i] = crop(array, padding, plan.trace.outputPaths[i]!)
-      })
+      if (padding)
+        results.forEach((array, i) => {
+          results[i] = crop(array, padding, plan.trace.outputPaths[i]!)
+        })
       return unflattenTree(plan.trace.structure, this.#fetched(results))
     } finally {
       plan.running--
@@ -187,7 +194,12 @@ class Compiler {
   async toOnnx(args: readonly unknown[] | undefined, freeze: readonly string[] = []): Promise<Uint8Array> {
     this.#refuseDisposed()
     if (!args) {
-      check(this.#plans.size === 1, 'tensor/compile', () => `toOnnx() found ${this.#plans.size} forms of arguments.`, 'Pass the arguments whose form is meant.')
+      check(
+        this.#plans.size === 1,
+        'tensor/compile',
+        () => `toOnnx() found ${this.#plans.size} forms of arguments.`,
+        'Pass the arguments whose form is meant.',
+      )
       check(freeze.length === 0, 'tensor/compile', () => 'freeze needs the values to freeze.', 'Pass the arguments.')
       return (await [...this.#plans.values()][0]!).model.slice()
     }
@@ -241,12 +253,7 @@ class Compiler {
     return buckets && planPadding(buckets, signatureOf(args, key).specs, leaves)
   }
 
-  #planFor(
-    args: readonly unknown[],
-    key: string,
-    padding: Padding | undefined,
-    runtime: Runtime,
-  ): Promise<Plan> {
+  #planFor(args: readonly unknown[], key: string, padding: Padding | undefined, runtime: Runtime): Promise<Plan> {
     const fullKey = padding ? `${key}|${padding.size}` : key
     const lookup = padding ? `${padding.form}|${padding.size}` : fullKey
     const known = this.#plans.get(lookup)
@@ -349,12 +356,16 @@ class Compiler {
     const { key } = readArguments(args)
     const signature = signatureOf(args, key, padding?.shapes)
     let next = 0
-    return runEagerly(() => {
-      const built = signature.build((shape, dtype) => tf.tensor(inputs[next++]!.data, [...shape], dtype))
-      const draw = (spec: Parameters<typeof makeNoise>[0]): tf.Tensor =>
-        tf.tensor(makeNoise(spec, this.rng), [...spec.shape], 'float32')
-      return withNoise(draw, () => this.#fn(...built))
-    }, this.#options.outputs === 'tensors', padding)
+    return runEagerly(
+      () => {
+        const built = signature.build((shape, dtype) => tf.tensor(inputs[next++]!.data, [...shape], dtype))
+        const draw = (spec: Parameters<typeof makeNoise>[0]): tf.Tensor =>
+          tf.tensor(makeNoise(spec, this.rng), [...spec.shape], 'float32')
+        return withNoise(draw, () => this.#fn(...built))
+      },
+      this.#options.outputs === 'tensors',
+      padding,
+    )
   }
 
   #refuseDisposed(): void {
@@ -416,7 +427,9 @@ function announceMissing(): void {
   if (announced) return
   announced = true
   const name = isNode() ? 'onnxruntime-node' : 'onnxruntime-web'
-  console.warn(`[tensor/compile] ${name} is not installed, so compiled functions run eagerly (slowly). npm install ${name}`)
+  console.warn(
+    `[tensor/compile] ${name} is not installed, so compiled functions run eagerly (slowly). npm install ${name}`,
+  )
 }
 
 function validate(fn: unknown, options: CompileOptions): void {

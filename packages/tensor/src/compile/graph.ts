@@ -167,7 +167,13 @@ export class GraphBuilder {
     )
   }
 
-  slice(x: Value, starts: readonly number[], ends: readonly number[], axes: readonly number[], steps?: number[]): Value {
+  slice(
+    x: Value,
+    starts: readonly number[],
+    ends: readonly number[],
+    axes: readonly number[],
+    steps?: number[],
+  ): Value {
     const shape = [...x.shape]
     axes.forEach((axis, i) => {
       shape[axis] = Math.max(0, Math.ceil((ends[i]! - starts[i]!) / (steps?.[i] ?? 1)))
@@ -224,6 +230,7 @@ export class GraphBuilder {
 export const ONNX_TYPE: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
 
 export function typedArray(type: ElementType, from: readonly number[] | number): ConstantData {
-  const Type = type === 'float32' ? Float32Array : type === 'int32' ? Int32Array : type === 'bool' ? Uint8Array : Float64Array
+  const Type =
+    type === 'float32' ? Float32Array : type === 'int32' ? Int32Array : type === 'bool' ? Uint8Array : Float64Array
   return typeof from === 'number' ? new Type(from) : Type.from(from)
 }

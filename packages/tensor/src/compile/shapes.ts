@@ -40,12 +40,14 @@ const RULES: Record<string, Rule> = {
   Transpose: ({ x }, { perm }) => [{ shape: (perm as number[]).map((axis) => x!.shape[axis]!), dtype: x!.dtype }],
   Slice: ({ x }, { begin, size }) => {
     const [, shape] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin as number[], size as number[])
-    return [{ shape, dtype: x!.dtype }]
+    return [{ shape: shape!, dtype: x!.dtype }]
   },
   BatchMatMul: ({ a, b }, { transposeA, transposeB }) => {
     const rows = a!.shape.at(transposeA ? -1 : -2)!
     const columns = b!.shape.at(transposeB ? -2 : -1)!
-    return [{ shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns], dtype: a!.dtype }]
+    return [
+      { shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns], dtype: a!.dtype },
+    ]
   },
   Select: ({ t }) => [{ shape: t!.shape, dtype: t!.dtype }],
   Fill: (_, { shape, dtype, value }) => [
@@ -58,7 +60,18 @@ const RULES: Record<string, Rule> = {
   Mean: (inputs, attrs) => reduction(inputs, attrs).map(({ shape }) => ({ shape, dtype: 'float32' })),
 }
 
-for (const kernel of ['Neg', 'Abs', 'Square', 'Relu', 'Step', 'ZerosLike', 'OnesLike', 'ClipByValue', 'Sign', 'Floor']) {
+for (const kernel of [
+  'Neg',
+  'Abs',
+  'Square',
+  'Relu',
+  'Step',
+  'ZerosLike',
+  'OnesLike',
+  'ClipByValue',
+  'Sign',
+  'Floor',
+]) {
   RULES[kernel] = same
 }
 for (const kernel of 'Exp Expm1 Log Log1p Sqrt Rsqrt Sin Cos Tanh Sigmoid Softplus Erf Reciprocal'.split(' ')) {
@@ -75,5 +88,13 @@ RULES.Softmax = ({ logits }) => [{ shape: logits!.shape, dtype: logits!.dtype }]
 RULES.Concat = (inputs, { axis }) => {
   const parts = Object.values(inputs)
   const at = tf.util.parseAxisParam(axis as number, parts[0]!.shape)[0]!
-  return [{ shape: tf.backend_util.computeOutShape(parts.map((part) => part.shape), at), dtype: parts[0]!.dtype }]
+  return [
+    {
+      shape: tf.backend_util.computeOutShape(
+        parts.map((part) => part.shape),
+        at,
+      ),
+      dtype: parts[0]!.dtype,
+    },
+  ]
 }

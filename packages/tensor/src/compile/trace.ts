@@ -1,12 +1,12 @@
 import { RegimenError } from '@regimen/core'
-import * as tf from '@tensorflow/tfjs-core'
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
+import * as tf from '@tensorflow/tfjs-core'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
 import { flattenTree, type Structure } from '../tree.ts'
-import { type Signature, zeros } from './signature.ts'
 import { type Attrs, type Info, inferShape } from './shapes.ts'
+import { type Signature, zeros } from './signature.ts'
 
 /** A tensor seen while tracing. */
 export interface TracedValue {
@@ -121,7 +121,10 @@ function traceOnce(
     tf.engine().startScope('compile')
     try {
       const args = signature.build((shape, dtype) => recorder.input(shape, dtype))
-      const result = withNoise((spec) => recorder.noise(spec), () => fn(...(args as never[])))
+      const result = withNoise(
+        (spec) => recorder.noise(spec),
+        () => fn(...(args as never[])),
+      )
       if (result instanceof Promise) {
         result.catch(() => {})
         throw new RegimenError('the function returned a promise, but a function can only be recorded in one go.', {
@@ -203,7 +206,10 @@ class Recorder {
     const op = opName()
     const node: TracedNode = { kernel, op, inputs: ids, attrs, outputs }
     const same = this.#previous?.nodes[this.#nodes.length]
-    if (this.#previous && !(same && same.kernel === kernel && sameAttrs(same.attrs, attrs) && sameAttrs(same.inputs, ids))) {
+    if (
+      this.#previous &&
+      !(same && same.kernel === kernel && sameAttrs(same.attrs, attrs) && sameAttrs(same.inputs, ids))
+    ) {
       throw frozen(results[0]?.shape ?? [], op)
     }
     this.#nodes.push(node)
@@ -259,11 +265,11 @@ class Recorder {
         made ??= zeros(checked, shape)
         return made
       },
-      dtype,
+      dtype: checked,
       refCount: 1,
     })
     this.#ids.set(dataId, this.#add({ shape, dtype: checked }))
-    return { dataId, shape: [...shape], dtype }
+    return { dataId, shape: [...shape], dtype: checked }
   }
 
   #add(value: TracedValue): number {
@@ -322,7 +328,11 @@ function checkDtype(dtype: string, role: string): TensorDtype {
 
 function toTyped(values: ArrayLike<number>, dtype: TensorDtype): Float32Array | Int32Array | Uint8Array {
   if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array) return values
-  return dtype === 'float32' ? Float32Array.from(values) : dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values)
+  return dtype === 'float32'
+    ? Float32Array.from(values)
+    : dtype === 'int32'
+      ? Int32Array.from(values)
+      : Uint8Array.from(values)
 }
 
 function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {

@@ -7,7 +7,12 @@ type Shape4 = [number, number, number, number]
 type Geometry = ReturnType<typeof tf.backend_util.computeConv2DInfo>
 
 /** The sizes, paddings and strides that tfjs derives from the same attributes. */
-function geometry(call: Call, inShape: readonly number[], filterShape: readonly number[], depthwise: boolean): Geometry {
+function geometry(
+  call: Call,
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  depthwise: boolean,
+): Geometry {
   const { strides, pad, dataFormat, dilations, dimRoundingMode } = call.attrs as {
     strides: [number, number]
     pad: 'valid' | 'same' | number
@@ -74,14 +79,23 @@ function backToInput(call: Call, g: Geometry, dy: Value, weights: Value, group: 
   // Inputs that no window reached come back as zeros.
   const output_padding = [g.inHeight - rows, g.inWidth - columns]
   if (output_padding.some((extra) => extra < 0)) {
-    const full = b.add('ConvTranspose', [channelsFirst(b, dy, g), weights], [...shape.slice(0, 2), rows, columns], dy.type, {
-      ...attributes(g),
-      group,
-    })
+    const full = b.add(
+      'ConvTranspose',
+      [channelsFirst(b, dy, g), weights],
+      [...shape.slice(0, 2), rows, columns],
+      dy.type,
+      {
+        ...attributes(g),
+        group,
+      },
+    )
     return channelsBack(b, b.slice(full, [0, 0], [g.inHeight, g.inWidth], [2, 3]), g)
   }
   const reachedShape = [...shape.slice(0, 2), rows, columns]
-  const core = b.add('ConvTranspose', [channelsFirst(b, dy, g), weights], reachedShape, dy.type, { ...attributes(g), group })
+  const core = b.add('ConvTranspose', [channelsFirst(b, dy, g), weights], reachedShape, dy.type, {
+    ...attributes(g),
+    group,
+  })
   const padded = b.pad(core, [
     [0, 0],
     [0, 0],
@@ -127,12 +141,18 @@ const conv2dBackpropFilter: Lowering = (call) => {
   const images = fit(b, channelsFirst(b, x, g), g)
   const swapped = [1, 0, 2, 3]
   const shape = [g.inChannels, g.outChannels, g.filterHeight, g.filterWidth]
-  const y = b.add('Conv', [b.transpose(images, swapped), b.transpose(channelsFirst(b, dy, g), swapped)], shape, x.type, {
-    strides: [g.dilationHeight, g.dilationWidth],
-    dilations: [g.strideHeight, g.strideWidth],
-    pads: [0, 0, 0, 0],
-    group: 1,
-  })
+  const y = b.add(
+    'Conv',
+    [b.transpose(images, swapped), b.transpose(channelsFirst(b, dy, g), swapped)],
+    shape,
+    x.type,
+    {
+      strides: [g.dilationHeight, g.dilationWidth],
+      dilations: [g.strideHeight, g.strideWidth],
+      pads: [0, 0, 0, 0],
+      group: 1,
+    },
+  )
   return b.transpose(y, [2, 3, 0, 1])
 }
 

@@ -103,7 +103,9 @@ const select: Lowering = (call) => {
   const [condition, t, e] = [input(call, 'condition'), input(call, 't'), input(call, 'e')]
   // tfjs lets a vector choose whole rows.
   const shape =
-    condition.shape.length === 1 && t.shape.length > 1 ? [...condition.shape, ...t.shape.slice(1).fill(1)] : condition.shape
+    condition.shape.length === 1 && t.shape.length > 1
+      ? [...condition.shape, ...t.shape.slice(1).fill(1)]
+      : condition.shape
   return b.where(b.reshape(b.cast(condition, 'bool'), shape), t, e)
 }
 
@@ -154,7 +156,11 @@ export const ELEMENTWISE: LoweringTable = {
     const [dy, y] = [input(call, 'dy'), input(call, 'y')]
     const { b } = call
     const one = b.scalar(1, y.type)
-    return b.where(b.compare('GreaterOrEqual', y, b.scalar(0, y.type)), dy, b.binary('Mul', dy, b.binary('Add', y, one)))
+    return b.where(
+      b.compare('GreaterOrEqual', y, b.scalar(0, y.type)),
+      dy,
+      b.binary('Mul', dy, b.binary('Add', y, one)),
+    )
   },
   OnesLike: ({ b, outs }) => b.fill(1, outs[0]!.shape, outs[0]!.dtype),
   ZerosLike: ({ b, outs }) => b.fill(0, outs[0]!.shape, outs[0]!.dtype),
@@ -165,10 +171,7 @@ export const ELEMENTWISE: LoweringTable = {
   },
   IsNan: test((b, x) => floatTest(b, 'IsNaN', x), 0),
   IsInf: test((b, x) => floatTest(b, 'IsInf', x), 0),
-  IsFinite: test(
-    (b, x) => floatTest(b, 'Not', b.compare('Or', floatTest(b, 'IsNaN', x), floatTest(b, 'IsInf', x))),
-    1,
-  ),
+  IsFinite: test((b, x) => floatTest(b, 'Not', b.compare('Or', floatTest(b, 'IsNaN', x), floatTest(b, 'IsInf', x))), 1),
   Add: binary((b, x, y) => b.binary('Add', x, y)),
   Sub: binary((b, x, y) => b.binary('Sub', x, y)),
   Multiply: binary((b, x, y) => b.binary('Mul', x, y)),

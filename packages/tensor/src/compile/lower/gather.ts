@@ -16,7 +16,11 @@ const gather: Lowering = (call) => {
   const perm = [...x.shape.keys()].filter((i) => i !== axis)
   perm.splice(batch, 0, axis)
   const flat = b.reshape(b.transpose(x, perm), [groups * rows, ...outer, ...inner])
-  const offsets = b.value([groups, 1], 'int32', Int32Array.from({ length: groups }, (_, i) => i * rows))
+  const offsets = b.value(
+    [groups, 1],
+    'int32',
+    Int32Array.from({ length: groups }, (_, i) => i * rows),
+  )
   const own = b.reshape(indices, [groups, sizeOf(indices.shape.slice(batch))])
   const taken = b.gather(flat, b.binary('Add', own, offsets), 0)
   const picked = [...indices.shape.slice(batch)]
@@ -54,7 +58,11 @@ const oneHot: Lowering = (call) => {
   const indices = input(call, 'indices')
   const { depth, onValue, offValue } = attrs as { depth: number; onValue: number; offValue: number }
   const { shape, dtype } = outs[0]!
-  const numbers = b.value([depth], 'int32', Int32Array.from({ length: depth }, (_, i) => i))
+  const numbers = b.value(
+    [depth],
+    'int32',
+    Int32Array.from({ length: depth }, (_, i) => i),
+  )
   const hit = b.compare('Equal', b.reshape(indices, [...indices.shape, 1]), numbers)
   if (dtype === 'bool') return hit
   if (onValue === 1 && offValue === 0) return b.cast(hit, dtype)
@@ -67,7 +75,11 @@ const bincount: Lowering = (call) => {
   const weights = call.inputs.weights
   const size = attrs.size as number
   const type = outs[0]!.dtype
-  const numbers = b.value([size], 'int32', Int32Array.from({ length: size }, (_, i) => i))
+  const numbers = b.value(
+    [size],
+    'int32',
+    Int32Array.from({ length: size }, (_, i) => i),
+  )
   const hit = b.cast(b.compare('Equal', b.reshape(x, [...x.shape, 1]), numbers), type)
   const weighted =
     weights && sizeOf(weights.shape) > 0 && attrs.binaryOutput !== true
@@ -134,4 +146,3 @@ export const GATHER: LoweringTable = {
     return b.reshape(flat, outs[0]!.shape)
   },
 }
-

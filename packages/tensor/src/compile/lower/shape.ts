@@ -22,8 +22,12 @@ function box(b: GraphBuilder, x: Value, begin: readonly number[], size: readonly
 const slice: Lowering = (call) => {
   const x = input(call, 'x')
   const { begin, size } = call.attrs as { begin: number[]; size: number[] }
-  const [from, count] = tf.slice_util.parseSliceParams({ shape: x.shape, rank: x.shape.length } as tf.Tensor, begin, size)
-  return box(call.b, x, from, count)
+  const [from, count] = tf.slice_util.parseSliceParams(
+    { shape: x.shape, rank: x.shape.length } as tf.Tensor,
+    begin,
+    size,
+  )
+  return box(call.b, x, from!, count!)
 }
 
 const stridedSlice: Lowering = (call) => {
@@ -189,9 +193,7 @@ export const SHAPE: LoweringTable = {
     const grows = reps.map((times, i) => times !== 1 && x.shape[i] !== 1)
     const shape = call.outs[0]!.shape
     // Copies along axes of length one are a broadcast.
-    return grows.some(Boolean)
-      ? call.b.add('Tile', [x, call.b.ints(reps)], shape, x.type)
-      : call.b.expand(x, shape)
+    return grows.some(Boolean) ? call.b.add('Tile', [x, call.b.ints(reps)], shape, x.type) : call.b.expand(x, shape)
   },
   DepthToSpace: depthToSpace,
   SpaceToBatchND: spaceToBatch,
@@ -201,6 +203,10 @@ export const SHAPE: LoweringTable = {
   LinSpace: ({ b, attrs, outs }) => {
     const { start, stop, num } = attrs as { start: number; stop: number; num: number }
     const gap = num > 1 ? (stop - start) / (num - 1) : 0
-    return b.value(outs[0]!.shape, 'float32', Float32Array.from({ length: num }, (_, i) => start + i * gap))
+    return b.value(
+      outs[0]!.shape,
+      'float32',
+      Float32Array.from({ length: num }, (_, i) => start + i * gap),
+    )
   },
 }

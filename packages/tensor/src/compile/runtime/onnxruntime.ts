@@ -36,7 +36,11 @@ async function load(): Promise<Runtime | undefined> {
 
 function isMissing(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string }
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || /Cannot find|Failed to resolve/.test(message ?? '')
+  return (
+    code === 'ERR_MODULE_NOT_FOUND' ||
+    code === 'MODULE_NOT_FOUND' ||
+    /Cannot find|Failed to resolve/.test(message ?? '')
+  )
 }
 
 function open(ort: OrtModule, name: string, providers: readonly string[]): Runtime {
