@@ -66,10 +66,12 @@ export function signatureOf(args: readonly unknown[], key: string, shapes?: read
   const collect = (node: unknown, path: string): void => {
     const leaf = readLeaf(node)
     if (leaf) specs.push({ path, shape: shapes?.[specs.length] ?? leaf.shape, dtype: leaf.dtype })
-    else if (Array.isArray(node)) node.forEach((item, i) => collect(item, `${path}.${i}`))
+    else if (Array.isArray(node)) for (let i = 0; i < node.length; i++) collect(node[i], `${path}.${i}`)
     else if (isRecord(node)) for (const name in node) collect(node[name], `${path}.${name}`)
   }
-  args.forEach((arg, i) => collect(arg, String(i)))
+  args.forEach((arg, i) => {
+    collect(arg, String(i))
+  })
   // The closure must not keep the first call's numbers alive, so it keeps a copy of the form only.
   const form = args.map(formOf)
   const build = (make: (shape: readonly number[], dtype: TensorDtype) => tf.Tensor): unknown[] => {
