@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type GradientTable, kernel, mask, unbroadcast } from './common.ts'
 
-const SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
-const SELU_SCALE = 1.0507009873554804934193349852946
+const SELU_SCALE_ALPHA = 1.7580993408473768
+const SELU_SCALE = 1.0507009873554805
 
 // tfjs saves the output of these. A saved clone enters the tape before the op that made it, so a second pass takes it
 // for a constant; computing the output again from the saved input keeps the connection, and the first-order bits.

@@ -116,7 +116,7 @@ export const opCases: readonly OpCase[] = [
   binary('einsum', wide(2, 3), wide(3, 4), (a, b) => tf.einsum('ij,jk->ki', a, b)),
   binary('einsum, outer', wide(2, 3), wide(2, 4), (a, b) => tf.square(tf.einsum('bi,bj->bij', a, b))),
   binary('einsum, batched', wide(2, 2, 3), wide(2, 4, 3), (a, b) => tf.einsum('bqd,bkd->bqk', a, b)),
-  unary('einsum, a letter summed away', wide(2, 3), (x) => tf.square(tf.einsum('ij->i', x))),
+  binary('einsum, row by row', wide(2, 3), wide(2, 3), (a, b) => tf.square(tf.einsum('bi,bi->b', a, b))),
   unary('einsum, transposed', wide(2, 3, 2), (x) => tf.square(tf.einsum('bij->bji', x))),
 
   unary('batchToSpaceND', wide(4, 2, 2, 1), (x) =>
