@@ -47,6 +47,8 @@ export interface TablePayload {
 }
 
 const WHERE = 'report/data-table'
+/** Characters from which a column keeps a readable width on narrow screens. */
+const LONG = 28
 
 /**
  * Describes a table that readers sort by a click on a column and, when it is long, search: metrics of strategies,
@@ -97,7 +99,8 @@ export function tablePayload(table: DataTable): TablePayload {
 /** The table with its first page of rows; the script takes over from there. */
 export function tableHtml(table: DataTable, payload: TablePayload, id: string): string {
   const head = table.columns.map((column, c) => {
-    const kind = payload.keys[c] ? ' class="num"' : ''
+    const long = payload.rows.some((row) => (row[c]?.length ?? 0) > LONG)
+    const kind = payload.keys[c] ? ' class="num"' : long ? ' class="long"' : ''
     return `<th scope="col"${kind}><button type="button" data-column="${c}">${escapeHtml(column.name)}</button></th>`
   })
   const best = new Set(payload.best.map(([row, column]) => `${row} ${column}`))

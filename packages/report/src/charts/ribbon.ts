@@ -45,7 +45,7 @@ export function ribbonChart(options: RibbonChartOptions): RibbonChart {
 }
 
 export function drawRibbonStrip(panel: Panel, chart: RibbonChart): void {
-  drawRibbon(panel, axisValues(chart, ribbonLength(chart)), ribbonOf(chart), 0.95)
+  drawRibbon(panel, axisValues(chart, ribbonLength(chart)), ribbonOf(chart), 0.95, () => 0.5)
 }
 
 export function ribbonFallback(chart: RibbonChart): Fallback {

@@ -57,8 +57,8 @@ const layoutOf = (figure, plot) => {
     height: figure.height,
     showlegend: false,
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
-    paper_bgcolor: 'rgba(0,0,0,0)',
-    plot_bgcolor: 'rgba(0,0,0,0)',
+    paper_bgcolor: resolve('@surface'),
+    plot_bgcolor: resolve('@surface'),
     font: { family, color: ink, size: 12 },
     hoverlabel: {
       bgcolor: resolve('@raised'),
@@ -72,6 +72,8 @@ const layoutOf = (figure, plot) => {
 const config = {
   responsive: true,
   displaylogo: false,
+  showSendToCloud: false,
+  plotlyServerURL: '',
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'zoomIn2d', 'zoomOut2d'],
 }
 
