@@ -205,7 +205,7 @@ payload.tables.forEach((table, t) => {
       const line = document.createElement('tr')
       table.rows[r].forEach((text, c) => {
         const cell = line.insertCell()
-        if (table.keys[c]) cell.classList.add('num')
+        if (table.right[c]) cell.classList.add('num')
         if (best.has(r + ' ' + c)) cell.classList.add('best')
         marked(cell, text, words)
       })

@@ -67,7 +67,7 @@ html:not(.scripted) .legend{display:none}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding:8px 0 4px}
-th,td{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top}
+th,td{text-align:left;padding:6px 18px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top}
 th{font-weight:600;color:var(--muted);border-bottom-color:var(--rule);white-space:nowrap}
 td.num,th.num{text-align:right;white-space:nowrap}
 td.best{font-weight:700}th.long{min-width:240px}

@@ -6,6 +6,16 @@ import { type AxisValues, cell, type Json, type Panel } from './figure.ts'
 
 const HOVER_POINTS = 1500
 
+/** How a ribbon lies in its panel. */
+export interface RibbonStyle {
+  readonly opacity: number
+  readonly layer: 'above' | 'below'
+  /** Text before the label in the hover. */
+  readonly prefix: string
+  /** Height of the hover's point. */
+  readonly y: (index: number) => number
+}
+
 /** Stretches of equal label, named. */
 export function ribbonSegments(ribbon: Ribbon): (RibbonSegment & { readonly name: string })[] {
   const name = (label: string | number): string =>
@@ -26,17 +36,11 @@ export function ribbonSegments(ribbon: Ribbon): (RibbonSegment & { readonly name
 }
 
 /**
- * Draws the stretches as one path per label (thousands of stretches stay cheap) and names the label in the hover, at
- * height `y` of each point.
+ * Draws the stretches as one path per label (thousands of stretches stay cheap) and names the label in the hover.
  */
-export function drawRibbon(
-  panel: Panel,
-  axis: AxisValues,
-  ribbon: Ribbon,
-  opacity: number,
-  y: (index: number) => number,
-): void {
+export function drawRibbon(panel: Panel, axis: AxisValues, ribbon: Ribbon, style: RibbonStyle): void {
   const { figure } = panel
+  const { opacity, layer, prefix, y } = style
   const paths = new Map<string, string>()
   const hover: { x: (number | null)[]; y: (number | null)[]; text: string[] } = { x: [], y: [], text: [] }
   const step = Math.max(1, Math.floor(axis.length / HOVER_POINTS))
@@ -46,13 +50,13 @@ export function drawRibbon(
     for (let i = start; i < end; i += step) {
       hover.x.push(cell(axis.at(i)))
       hover.y.push(cell(y(i)))
-      hover.text.push(escapePlotly(name))
+      hover.text.push(escapePlotly(prefix + name))
     }
   }
   for (const [name, path] of paths) {
     const color = figure.palette.of(name)
     const fillcolor = withAlpha(color, opacity)
-    const area = { type: 'path', xref: 'x', yref: panel.area, layer: 'below' } as const
+    const area = { type: 'path', xref: 'x', yref: panel.area, layer }
     const shape = figure.shape({ ...area, path, fillcolor, line: { width: 0 } })
     figure.legend(name, color, 'box', { shapes: [shape] })
   }
@@ -103,7 +107,10 @@ export function drawEvents(panel: Panel, events: readonly EventMark[]): void {
 
 /** Draws the ribbon, events and reference lines of a chart over an x axis; `y` is its main series. */
 export function drawDecorations(panel: Panel, axis: AxisValues, options: AxisOptions, y: Numbers): void {
-  if (options.ribbon) drawRibbon(panel, axis, options.ribbon, 0.2, (i) => valueAt(y, i))
+  if (options.ribbon) {
+    const style = { opacity: 0.2, layer: 'below', prefix: '', y: (i: number) => valueAt(y, i) } as const
+    drawRibbon(panel, axis, options.ribbon, style)
+  }
   if (options.events && options.events.length > 0) drawEvents(panel, options.events)
   for (const { y, label } of options.references ?? []) {
     panel.figure.shape({
