@@ -124,6 +124,18 @@ describe.skipIf(!found)(name, () => {
     await page.close()
   })
 
+  test('prints light, with every tab open and drawn', async () => {
+    const { page, troubles } = await open({ colorScheme: 'dark', viewport: { width: 1000, height: 800 } })
+    expect((await page.pdf()).byteLength).toBeGreaterThan(50_000)
+    expect(await page.locator('.plot:not([data-drawn])').count()).toBe(0)
+    expect(await luminance(page)).toBeLessThan(0.2)
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+    expect(await luminance(page)).toBeGreaterThan(0.9)
+    expect(await page.locator('.plot:visible').count()).toBe(await page.locator('.plot').count())
+    expect(troubles).toEqual([])
+    await page.close()
+  })
+
   test('is readable without scripts: tables instead of drawings', async () => {
     const page = await browser.newPage({ javaScriptEnabled: false })
     await page.goto(file)

@@ -41,6 +41,7 @@ describe('renderReport', () => {
       sections: [{ title: 's', blocks: [lineChart({ title: 'l', series: [{ name: 'a', y: [1] }] })] }],
     })
     expect(html).toContain('plotly.js (basic - minified)')
+    expect(html.length).toBeGreaterThan(1e6)
     expect(html).not.toMatch(/<(?:script|link|img)[^>]+(?:src|href)="(?!data:,)/)
     expect((await render(prose('x'))).length).toBeLessThan(40_000)
   })

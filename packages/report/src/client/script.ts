@@ -243,8 +243,17 @@ payload.tables.forEach((table, t) => {
   update()
 })
 
+let themeOnScreen = root.dataset.theme
 addEventListener('beforeprint', () => {
+  themeOnScreen = root.dataset.theme
+  root.dataset.theme = 'light'
+  root.classList.add('printing')
   for (const plot of plots) draw(plot)
+})
+addEventListener('afterprint', () => {
+  root.dataset.theme = themeOnScreen
+  root.classList.remove('printing')
+  redraw()
 })
 work()
 })()`

@@ -93,10 +93,10 @@ mark{background:color-mix(in srgb,var(--c4) 38%,transparent);color:inherit;borde
 .heat-scale i{width:120px;height:8px;border-radius:4px;background:linear-gradient(90deg,var(--raised),var(--bullHigh))}.heat-scale.diverging i{background:linear-gradient(90deg,var(--bearHigh),var(--raised),var(--bullHigh))}
 .tabs{margin-top:16px}[role=tablist]{display:flex;gap:4px;overflow-x:auto;border-bottom:1px solid var(--rule)}
 [role=tab]{flex:none;border:0;background:none;padding:8px 12px;color:var(--muted);border-bottom:2px solid transparent}[role=tab][aria-selected=true]{color:var(--ink);font-weight:600;border-bottom-color:var(--c0)}
-.scripted [data-closed]{display:none}.scripted .tab-title,html:not(.scripted) [role=tablist]{display:none}
+.scripted:not(.printing) [data-closed]{display:none}.scripted:not(.printing) .tab-title,html:not(.scripted) [role=tablist]{display:none}
 .notice{background:var(--raised);padding:10px 14px;border-radius:8px}
 footer{margin-top:44px;padding-top:14px;border-top:1px solid var(--rule);color:var(--muted);font-size:13px;overflow-wrap:anywhere}
 @media(max-width:600px){body{padding:18px 14px 40px}h1{font-size:23px}h2{font-size:18px}nav{margin:14px -14px 0;padding:9px 14px}figure{padding:13px 12px 10px;border-radius:10px}.cards{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.card{padding:11px 12px}.card .value{font-size:22px}.heat td[class]:not(.corner){min-width:0;padding:7px 1px;font-size:11px}.heat th{font-size:12px}}
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-@media print{body{max-width:none;padding:0;background:#fff;font-size:11pt}nav,#theme,.skip,.pager,.tools,details.data{display:none!important}figure,.card{break-inside:avoid;border-color:#ccc}section{break-before:auto}.scripted [data-closed]{display:block}.scripted .tab-title{display:block}[role=tablist]{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;background:#fff;font-size:11pt}nav,#theme,.skip,.pager,.tools,details.data{display:none!important}figure,.card{break-inside:avoid;border-color:#ccc}section{break-before:auto}[role=tablist]{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `
