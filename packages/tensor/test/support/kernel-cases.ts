@@ -168,8 +168,8 @@ const shapes: KernelCase[] = [
   unary('Slice', (x) => tf.slice(x, [0, 1, 2], [2, -1, 2])),
   unary('StridedSlice', (x) => tf.stridedSlice(x, [0, 2, 4], [2, -4, 0], [1, -1, -2])),
   {
-    ...unary('StridedSlice', (x) => tf.stridedSlice(x, [1, 0, 2], [2, 3, 5], [1, 2, 1], 0, 0, 0, 0, 1)),
-    note: 'shrinking',
+    ...unary('StridedSlice', (x) => tf.stridedSlice(x, [1, 0, 2], [2, 3, 5], [1, 2, 1], 2, 4)),
+    note: 'with masks',
   },
   unary('Reverse', (x) => tf.reverse(x, [0, -1])),
   unary('FlipLeftRight', (x) => tf.image.flipLeftRight(x as Image), image),
