@@ -3,6 +3,7 @@ import {
   createSnapshot,
   decodeSnapshot,
   encodeSnapshot,
+  hashBytes,
   hashSnapshot,
   hashTree,
   RegimenError,
@@ -248,6 +249,13 @@ describe('createSnapshot', () => {
     loop.self = loop
     expect(() => make(loop)).toThrow('circular')
   })
+})
+
+it('hashBytes is sha-256', () => {
+  // FIPS 180-4, example B.1.
+  expect(hashBytes(new TextEncoder().encode('abc'))).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  )
 })
 
 describe('hashTree', () => {

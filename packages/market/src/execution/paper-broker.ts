@@ -286,8 +286,7 @@ export class PaperBroker {
   #fill(asset: number, units: number, price: number, quoted: number, reason: Fill['reason'], orderId?: string): void {
     const holding = this.#holdings[asset]!
     const notional = units * price
-    const commission =
-      reason === 'ruin' ? 0 : this.#costs.commission * Math.abs(notional) + this.#costs.fixedCommission
+    const commission = reason === 'ruin' ? 0 : this.#costs.commission * Math.abs(notional) + this.#costs.fixedCommission
     this.cash -= notional + commission
     this.commissionTotal += commission
     this.slippageTotal += Math.abs(units) * Math.abs(price - quoted)
