@@ -266,6 +266,12 @@ describe('hashTree', () => {
     )
   })
 
+  it('does not depend on the order in which keys were set', () => {
+    const keys = ['b', '10', 'a', '9', '\u{1f600}', '\uffff', '__proto__x', '$', '']
+    const build = (order: readonly string[]): Tree => Object.fromEntries(order.map((key) => [key, key.length]))
+    expect(hashTree(build(keys))).toBe(hashTree(build([...keys].reverse())))
+  })
+
   it('tells apart what differs by a bit, a dtype, a shape or a place', () => {
     const trees: Tree[] = [
       arrayLeaf('float64', [1], [0]),
