@@ -1,4 +1,5 @@
 export { alignByClose } from './align.ts'
+// Types.
 export type { TradingCosts } from './backtest/costs.ts'
 export type { DecisionContext, EventBacktestOptions, Strategy } from './backtest/events.ts'
 export { backtestEvents } from './backtest/events.ts'
