@@ -1,6 +1,7 @@
 import { RegimenError } from '@regimen/core'
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
+import { useHigherOrderGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
@@ -59,6 +60,8 @@ export function openTracer(): Promise<Tracer> {
 
 async function createTracer(): Promise<Tracer> {
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu')
+  useHigherOrderGradients()
+  // Without a backend of its own yet, the app gets the one that tfjs would choose, as with any first op.
   if (tf.getBackend() === undefined || tf.getBackend() === null) await tf.ready()
 
   class Backend extends MathBackendCPU {
@@ -307,6 +310,19 @@ function frozen(shape: readonly number[], op?: string): RegimenError {
 }
 
 function translate(error: unknown): unknown {
+  const underivable = error instanceof Error && /gradient function not found for (\w+)/.exec(error.message)
+  if (underivable) {
+    const bare = tf.getGradient('Sum') === undefined
+    const problem = bare
+      ? "tfjs's gradients are not loaded: @tensorflow/tfjs-core alone brings none."
+      : `tfjs has no gradient for ${underivable[1]}.`
+    return new RegimenError(problem, {
+      code: 'NO_GRADIENT',
+      where: 'tensor/compile',
+      hint: bare ? "Add import '@tensorflow/tfjs' to the app." : 'Write this step with other ops.',
+      cause: error,
+    })
+  }
   const missing = error instanceof Error && /Kernel '(\w+)' not registered for backend 'trace'/.exec(error.message)
   if (!missing) return error
   return new RegimenError(`the tfjs kernel ${missing[1]} has no lowering to ONNX.`, {
