@@ -141,11 +141,20 @@ function traceOnce(
       tf.engine().endScope()
     }
   } catch (error) {
+    dropTape()
     throw translate(error)
   } finally {
     backend.recorder = undefined
     void tf.setBackend(before)
   }
+}
+
+/** tfjs keeps what a gradient saved when the gradient throws; nobody else would dispose of it. */
+function dropTape(): void {
+  const { state } = tf.engine()
+  if (state.gradientDepth > 0 || !state.activeTape) return
+  for (const { saved } of state.activeTape) tf.dispose(saved ?? [])
+  state.activeTape = []
 }
 
 class Recorder {
