@@ -3,6 +3,16 @@ export { backtestEvents } from './backtest/events.ts'
 export { backtestVectorized } from './backtest/vectorized.ts'
 export { closeTime, concatBars, createBars, sliceBars } from './bars.ts'
 export { paperExecutor } from './execution/paper-executor.ts'
+export type {
+  FeatureInfo,
+  FeatureRange,
+  FeatureSet,
+  FeatureSetOptions,
+  FeatureStream,
+  FeatureTable,
+} from './features/feature-set.ts'
+export { featureSet, featureStream } from './features/feature-set.ts'
+export type { Interval } from './interval.ts'
 export { parseInterval } from './interval.ts'
 export { openBarStream } from './live.ts'
 export { loadCcxt } from './load/ccxt.ts'
@@ -57,6 +67,9 @@ export type { PresetName } from './simulate/presets.ts'
 export type { SimulatedMarket, SimulateOptions } from './simulate/simulate.ts'
 export type { StylizedFact, StylizedFactsOptions, StylizedFactsReport } from './simulate/stylized-facts.ts'
 export type { TrueFilterOptions, TrueFilterResult } from './simulate/true-filter.ts'
+export { resample } from './resample.ts'
+export type { ScalerModel, ScalerOptions } from './scaler.ts'
+export { fitScaler, scaleFeatures } from './scaler.ts'
 export type { Calendar, TradingHours } from './validate/calendar.ts'
 export type { RepairOptions, RepairPolicies } from './validate/repair.ts'
 export type { Gap, IssueKind, RepairAction, SplitJump, ValidationIssue, ValidationReport } from './validate/report.ts'
