@@ -3,16 +3,7 @@ export { backtestEvents } from './backtest/events.ts'
 export { backtestVectorized } from './backtest/vectorized.ts'
 export { closeTime, concatBars, createBars, sliceBars } from './bars.ts'
 export { paperExecutor } from './execution/paper-executor.ts'
-export type {
-  FeatureInfo,
-  FeatureRange,
-  FeatureSet,
-  FeatureSetOptions,
-  FeatureStream,
-  FeatureTable,
-} from './features/feature-set.ts'
 export { featureSet, featureStream } from './features/feature-set.ts'
-export type { Interval } from './interval.ts'
 export { parseInterval } from './interval.ts'
 export { openBarStream } from './live.ts'
 export { loadCcxt } from './load/ccxt.ts'
@@ -22,6 +13,7 @@ export { loadParquet } from './load/parquet.ts'
 export { loadRows } from './load/rows.ts'
 export { createPanel, panelBars } from './panel.ts'
 export { resample } from './resample.ts'
+export { fitScaler, scaleFeatures } from './scaler.ts'
 export { blockBootstrap } from './simulate/block-bootstrap.ts'
 export { forecastTargets } from './simulate/forecast-targets.ts'
 export { preset, presetNames } from './simulate/presets.ts'
@@ -49,6 +41,14 @@ export type {
 } from './execution/executor.ts'
 export type { BarPrices } from './execution/paper-broker.ts'
 export type { PaperBar, PaperExecutor, PaperExecutorOptions } from './execution/paper-executor.ts'
+export type {
+  FeatureInfo,
+  FeatureRange,
+  FeatureSet,
+  FeatureSetOptions,
+  FeatureStream,
+  FeatureTable,
+} from './features/feature-set.ts'
 export type { Interval } from './interval.ts'
 export type { BarStream, BarStreamOptions } from './live.ts'
 export type { LoadCcxtOptions } from './load/ccxt.ts'
@@ -59,6 +59,7 @@ export type { LoadRowsOptions } from './load/rows.ts'
 export type { DateOrder, TimeUnit } from './load/time.ts'
 export type { Panel, PanelOptions } from './panel.ts'
 export type { ResampleOptions } from './resample.ts'
+export type { ScalerModel, ScalerOptions } from './scaler.ts'
 export type { BlockBootstrapOptions } from './simulate/block-bootstrap.ts'
 export type { ForecastTargetsOptions } from './simulate/forecast-targets.ts'
 export type { MarketEvent } from './simulate/market-events.ts'
@@ -67,9 +68,6 @@ export type { PresetName } from './simulate/presets.ts'
 export type { SimulatedMarket, SimulateOptions } from './simulate/simulate.ts'
 export type { StylizedFact, StylizedFactsOptions, StylizedFactsReport } from './simulate/stylized-facts.ts'
 export type { TrueFilterOptions, TrueFilterResult } from './simulate/true-filter.ts'
-export { resample } from './resample.ts'
-export type { ScalerModel, ScalerOptions } from './scaler.ts'
-export { fitScaler, scaleFeatures } from './scaler.ts'
 export type { Calendar, TradingHours } from './validate/calendar.ts'
 export type { RepairOptions, RepairPolicies } from './validate/repair.ts'
 export type { Gap, IssueKind, RepairAction, SplitJump, ValidationIssue, ValidationReport } from './validate/report.ts'
