@@ -34,6 +34,41 @@ export type { LoadedBars, LoadOptions, RawBars } from './load/raw.ts'
 export type { LoadRowsOptions } from './load/rows.ts'
 export { loadRows } from './load/rows.ts'
 export type { DateOrder, TimeUnit } from './load/time.ts'
+export type { BootstrapInterval, BootstrapIntervalOptions } from './metrics/bootstrap.ts'
+export { bootstrapInterval } from './metrics/bootstrap.ts'
+export type { DeflatedSharpeOptions, ProbabilisticSharpeOptions, SharpeEvidence } from './metrics/deflated-sharpe.ts'
+export { deflatedSharpe, probabilisticSharpe } from './metrics/deflated-sharpe.ts'
+export type { CalibrationBin, CalibrationReport, PitReport, StudentTForecast } from './metrics/forecast.ts'
+export {
+  brierScore,
+  calibration,
+  crpsEnsemble,
+  crpsGaussian,
+  crpsStudentT,
+  directionalAccuracy,
+  logScoreGaussian,
+  logScoreStudentT,
+  pitReport,
+} from './metrics/forecast.ts'
+export type { OverfittingOptions, OverfittingReport } from './metrics/overfitting.ts'
+export { backtestOverfitting } from './metrics/overfitting.ts'
+export type { AnnualOptions, Drawdown } from './metrics/performance.ts'
+export {
+  annualReturn,
+  calmar,
+  maxDrawdown,
+  profitFactor,
+  sharpe,
+  sortino,
+  tailRatio,
+  winRate,
+} from './metrics/performance.ts'
+export type { Reward, RewardOptions, RewardState } from './metrics/reward.ts'
+export { openReward } from './metrics/reward.ts'
+export type { PerformanceSummary } from './metrics/summary.ts'
+export { summarize } from './metrics/summary.ts'
+export type { RoundTrip } from './metrics/trades.ts'
+export { roundTrips } from './metrics/trades.ts'
 export type { Panel, PanelOptions } from './panel.ts'
 export { createPanel, panelBars } from './panel.ts'
 export type { ResampleOptions } from './resample.ts'
