@@ -7,6 +7,8 @@ export type { PositionRules, VectorizedBacktestOptions } from './backtest/vector
 export { backtestVectorized } from './backtest/vectorized.ts'
 export type { Bar, BarColumns, Bars } from './bars.ts'
 export { closeTime, concatBars, createBars, sliceBars } from './bars.ts'
+export type { DelayedLabels, DelayedLabelsOptions, DelayedLabelsState, LabelledSample } from './delayed-labels.ts'
+export { openDelayedLabels } from './delayed-labels.ts'
 export type {
   Account,
   ExecutionReport,
@@ -21,6 +23,9 @@ export type { PaperBar, PaperExecutor, PaperExecutorOptions } from './execution/
 export { paperExecutor } from './execution/paper-executor.ts'
 export type { Interval } from './interval.ts'
 export { parseInterval } from './interval.ts'
+export type { LabelOptions, Labels } from './labels/label-bars.ts'
+export { labelBars } from './labels/label-bars.ts'
+export type { LabelBar, LabelRule } from './labels/rules.ts'
 export type { BarStream, BarStreamOptions } from './live.ts'
 export { openBarStream } from './live.ts'
 export type { LoadCcxtOptions } from './load/ccxt.ts'
@@ -87,6 +92,13 @@ export type { StylizedFact, StylizedFactsOptions, StylizedFactsReport } from './
 export { stylizedFacts } from './simulate/stylized-facts.ts'
 export type { TrueFilterOptions, TrueFilterResult } from './simulate/true-filter.ts'
 export { trueFilter } from './simulate/true-filter.ts'
+export type { CombinatorialOptions, CombinatorialSplit, CombinatorialSplits } from './splits/combinatorial.ts'
+export { combinatorialPurged } from './splits/combinatorial.ts'
+export type { PurgedKFoldOptions } from './splits/purged-k-fold.ts'
+export { purgedKFold } from './splits/purged-k-fold.ts'
+export type { LabelSpans, Split } from './splits/split.ts'
+export type { WalkForwardOptions } from './splits/walk-forward.ts'
+export { walkForward } from './splits/walk-forward.ts'
 export type { Calendar, TradingHours } from './validate/calendar.ts'
 export type { RepairOptions, RepairPolicies } from './validate/repair.ts'
 export { repairBars } from './validate/repair.ts'
