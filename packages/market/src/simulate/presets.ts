@@ -171,7 +171,7 @@ const cryptoDaily: MarketParameters = {
   costs: { commission: 0.001, spread: 0.0004, slippage: 0.0002, borrowRate: 0.05 },
 }
 
-const PRESETS = {
+const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
   'equity-daily': equityDaily,
   'forex-daily': forexDaily,
   'commodity-daily': commodityDaily,
@@ -262,13 +262,25 @@ const PRESETS = {
     innovations: {},
     overnight: 0,
   },
-} as const satisfies { readonly [name: string]: MarketParameters }
+}
 
 /** Name of a frozen preset. */
-export type PresetName = keyof typeof PRESETS
+export type PresetName =
+  | 'equity-daily'
+  | 'forex-daily'
+  | 'commodity-daily'
+  | 'crypto-daily'
+  | 'equity-hourly'
+  | 'forex-hourly'
+  | 'commodity-hourly'
+  | 'crypto-hourly'
+  | 'equity-basket-daily'
+  | 'no-regimes-daily'
+  | 'random-walk'
+  | 'separable'
 
 /** Names of all presets. */
-export const presetNames: readonly PresetName[] = Object.keys(PRESETS) as PresetName[]
+export const presetNames: readonly PresetName[] = /* @__PURE__ */ Object.keys(PRESETS) as PresetName[]
 
 /**
  * Returns the ground truth of a frozen preset: `equity`, `forex`, `commodity` and `crypto`, each `-daily` and `-hourly`,
@@ -292,5 +304,5 @@ export function preset(name: PresetName): MarketParameters {
     'market/simulate',
     () => `preset must be one of ${presetNames.join(', ')}, got ${describe(name)}.`,
   )
-  return structuredClone(PRESETS[name]) as MarketParameters
+  return structuredClone(PRESETS[name])
 }
