@@ -30,6 +30,9 @@ export type { DecisionContext, EventBacktestOptions, Strategy } from './backtest
 export type { BacktestResult, CostTotals, Fill } from './backtest/result.ts'
 export type { PositionRules, VectorizedBacktestOptions } from './backtest/vectorized.ts'
 export type { Bar, BarColumns, Bars } from './bars.ts'
+export { closeTime, concatBars, createBars, sliceBars } from './bars.ts'
+export type { DelayedLabels, DelayedLabelsOptions, DelayedLabelsState, LabelledSample } from './delayed-labels.ts'
+export { openDelayedLabels } from './delayed-labels.ts'
 export type {
   Account,
   ExecutionReport,
@@ -50,6 +53,10 @@ export type {
   FeatureTable,
 } from './features/feature-set.ts'
 export type { Interval } from './interval.ts'
+export { parseInterval } from './interval.ts'
+export type { LabelOptions, Labels } from './labels/label-bars.ts'
+export { labelBars } from './labels/label-bars.ts'
+export type { LabelBar, LabelRule } from './labels/rules.ts'
 export type { BarStream, BarStreamOptions } from './live.ts'
 export type { LoadCcxtOptions } from './load/ccxt.ts'
 export type { LoadCsvOptions } from './load/csv.ts'
@@ -57,6 +64,41 @@ export type { LoadParquetOptions } from './load/parquet.ts'
 export type { LoadedBars, LoadOptions, RawBars } from './load/raw.ts'
 export type { LoadRowsOptions } from './load/rows.ts'
 export type { DateOrder, TimeUnit } from './load/time.ts'
+export type { BootstrapInterval, BootstrapIntervalOptions } from './metrics/bootstrap.ts'
+export { bootstrapInterval } from './metrics/bootstrap.ts'
+export type { DeflatedSharpeOptions, ProbabilisticSharpeOptions, SharpeEvidence } from './metrics/deflated-sharpe.ts'
+export { deflatedSharpe, probabilisticSharpe } from './metrics/deflated-sharpe.ts'
+export type { CalibrationBin, CalibrationReport, PitReport, StudentTForecast } from './metrics/forecast.ts'
+export {
+  brierScore,
+  calibration,
+  crpsEnsemble,
+  crpsGaussian,
+  crpsStudentT,
+  directionalAccuracy,
+  logScoreGaussian,
+  logScoreStudentT,
+  pitReport,
+} from './metrics/forecast.ts'
+export type { OverfittingOptions, OverfittingReport } from './metrics/overfitting.ts'
+export { backtestOverfitting } from './metrics/overfitting.ts'
+export type { AnnualOptions, Drawdown } from './metrics/performance.ts'
+export {
+  annualReturn,
+  calmar,
+  maxDrawdown,
+  profitFactor,
+  sharpe,
+  sortino,
+  tailRatio,
+  winRate,
+} from './metrics/performance.ts'
+export type { Reward, RewardOptions, RewardState } from './metrics/reward.ts'
+export { openReward } from './metrics/reward.ts'
+export type { PerformanceSummary } from './metrics/summary.ts'
+export { summarize } from './metrics/summary.ts'
+export type { RoundTrip } from './metrics/trades.ts'
+export { roundTrips } from './metrics/trades.ts'
 export type { Panel, PanelOptions } from './panel.ts'
 export type { ResampleOptions } from './resample.ts'
 export type { ScalerModel, ScalerOptions } from './scaler.ts'
@@ -68,6 +110,14 @@ export type { PresetName } from './simulate/presets.ts'
 export type { SimulatedMarket, SimulateOptions } from './simulate/simulate.ts'
 export type { StylizedFact, StylizedFactsOptions, StylizedFactsReport } from './simulate/stylized-facts.ts'
 export type { TrueFilterOptions, TrueFilterResult } from './simulate/true-filter.ts'
+export { trueFilter } from './simulate/true-filter.ts'
+export type { CombinatorialOptions, CombinatorialSplit, CombinatorialSplits } from './splits/combinatorial.ts'
+export { combinatorialPurged } from './splits/combinatorial.ts'
+export type { PurgedKFoldOptions } from './splits/purged-k-fold.ts'
+export { purgedKFold } from './splits/purged-k-fold.ts'
+export type { LabelSpans, Split } from './splits/split.ts'
+export type { WalkForwardOptions } from './splits/walk-forward.ts'
+export { walkForward } from './splits/walk-forward.ts'
 export type { Calendar, TradingHours } from './validate/calendar.ts'
 export type { RepairOptions, RepairPolicies } from './validate/repair.ts'
 export type { Gap, IssueKind, RepairAction, SplitJump, ValidationIssue, ValidationReport } from './validate/report.ts'
