@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { cachingHost } from '../lib/exports.ts'
 import { type Fence, findFences, toRunnable } from '../lib/fences.ts'
 import { type Gate, type GateContext, ofAlgorithm, type Problem, type Verdict } from '../lib/gate.ts'
 import { listPackages, type Package, ROOT, run, shown, toolEnv, walk } from '../lib/workspace.ts'
@@ -105,7 +106,8 @@ async function verify(root: string, folder: string, fences: readonly Fence[]): P
   const groups = [...new Set(runs.map((job) => job.group))].map((group) => runs.filter((job) => job.group === group))
   let assertions = 0
   await inParallel(groups, Math.min(4, availableParallelism()), async (group) => {
-    assertions += await execute(root, folder, group, problems)
+    const held = await execute(root, folder, group, problems)
+    assertions += held
   })
   const bad = new Set(problems.map((problem) => `${problem.file}`))
   const failedJobs = jobs.filter(
@@ -148,7 +150,7 @@ function typecheck(jobs: readonly Job[], problems: Problem[]): Set<string> {
     types: ['node'],
     typeRoots: [join(ROOT, 'node_modules', '@types')],
   }
-  const program = ts.createProgram({ rootNames: jobs.map((job) => job.source), options })
+  const program = ts.createProgram({ rootNames: jobs.map((job) => job.source), options, host: cachingHost(options) })
   for (const diagnostic of program.getGlobalDiagnostics()) {
     problems.push({ message: ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n') })
   }
