@@ -115,7 +115,7 @@ function hurstOf(sum1: number, sum2: number, sum8: number, sum16: number): numbe
   const wide = (sum16 * (HURST - 1)) / (sum1 * (HURST - 16))
   const near = (sum8 * (HURST - 2)) / (sum2 * (HURST - 8))
   const slope = (0.05 / Math.LN2) * Math.log(wide * wide * near)
-  return slope < 0 ? 0 : slope > 1 ? 1 : slope
+  return slope < 0 ? 0 : Math.min(slope, 1)
 }
 
 /**

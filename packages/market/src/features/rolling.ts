@@ -33,7 +33,7 @@ export function rollingMax(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.NEGATIVE_INFINITY; i < end; i++) {
       if (x[i]! > m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s > m ? s : m
+      out[i] = Math.max(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)
@@ -54,7 +54,7 @@ export function rollingMin(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.POSITIVE_INFINITY; i < end; i++) {
       if (x[i]! < m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s < m ? s : m
+      out[i] = Math.min(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)
