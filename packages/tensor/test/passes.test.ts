@@ -57,6 +57,11 @@ describe('what the passes make of', () => {
     expect(await simplified((a) => tf.pow(a, 2), x)).toEqual(['Mul'])
   })
 
+  test('numbers that multiply one after the other', async () => {
+    expect(await simplified((a) => tf.mul(tf.mul(tf.neg(a), 0.5), 3), x)).toEqual(['Mul'])
+    expect(await simplified((a) => tf.div(tf.neg(a), 3), x)).toEqual(['Div'])
+  })
+
   test('a zero that broadcasts is a copy, and copies are left to broadcasting', async () => {
     const wide = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.mul(tf.add(a, tf.zeros([5, 3, 4])), b)
     expect(await simplified(wide, floats([1, 3, 4], 1), floats([5, 3, 4], 2))).toEqual(['Mul'])
