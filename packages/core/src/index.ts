@@ -1,4 +1,5 @@
-export { type Clock, manualClock, systemClock } from './clock.ts'
+export type { Clock } from './clock.ts'
+export { manualClock, systemClock } from './clock.ts'
 export type {
   AsyncLive,
   AsyncLiveFactory,
@@ -13,11 +14,27 @@ export type {
   Optimizer,
   Probabilistic,
 } from './contracts.ts'
-export { check, describe, RegimenError, type RegimenErrorOptions } from './errors.ts'
+export type { RegimenErrorOptions } from './errors.ts'
+export { check, describe, RegimenError } from './errors.ts'
 export type { EventSink, RegimenEvent } from './events.ts'
+export { toAsyncFactory, toAsyncLive, toLearner } from './learner.ts'
 export type { LongTaskOptions, Progress } from './progress.ts'
-export { createRng, Rng, type RngState } from './rng.ts'
+export { type AliasTable, aliasTable, drawAlias } from './random/alias.ts'
+export { createReservoir, offer, type Reservoir } from './random/reservoir.ts'
+export type { Registry } from './registry.ts'
+export { defineRegistry } from './registry.ts'
+export type { RngState } from './rng.ts'
+export { createRng, Rng } from './rng.ts'
 export type { Segment } from './segments.ts'
-export type { Snapshot } from './snapshot.ts'
+export { decodeSnapshot, encodeSnapshot } from './snapshot/binary.ts'
+export { hashBytes, hashSnapshot, hashTree } from './snapshot/hash.ts'
+export { snapshotFromJson, snapshotToJson } from './snapshot/json.ts'
+export type { MigratedParts, Migrations, RestoreOptions } from './snapshot/restore.ts'
+export { restore } from './snapshot/restore.ts'
+export type { Infer, OptionalSchema, Schema } from './snapshot/schema.ts'
+export { schema } from './snapshot/schema.ts'
+export type { Snapshot, SnapshotParts } from './snapshot.ts'
+export { createSnapshot, isSnapshot } from './snapshot.ts'
 export type { CategoricalDimension, Dimension, FloatDimension, IntDimension, PointOf, Space } from './space.ts'
 export type { ArrayLeaf, Dtype, DtypeArrays, Tree, TypedArray } from './tree.ts'
+export { arrayLeaf, cloneTree, isArrayLeaf } from './tree.ts'

@@ -62,8 +62,9 @@ export function withRandom<T>(seed: number | string | Rng, fn: () => T): T {
  *
  * ```ts
  * import { compile, random } from '@regimen/tensor'
+ * import * as tf from '@tensorflow/tfjs-core'
  *
- * const jitter = compile((x) => x.add(random.normal([2], { deviation: 0.1 })), { seed: 3 })
+ * const jitter = compile((x: tf.Tensor) => tf.add(x, random.normal([2], { deviation: 0.1 })), { seed: 3 })
  * const first = await jitter(new Float32Array([1, 2]))
  * const second = await jitter(new Float32Array([1, 2]))
  * first.data[0] === second.data[0] // => false

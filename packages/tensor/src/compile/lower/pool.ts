@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs-core'
+import type { GraphBuilder, Value } from '../graph.ts'
+import { sizeOf } from '../graph.ts'
+import { type Call, input, type Lowering, type LoweringTable } from './call.ts'
+
+type Shape4 = [number, number, number, number]
+type Geometry = ReturnType<typeof tf.backend_util.computePool2DInfo>
+
+function geometry(call: Call, shape: readonly number[]): Geometry {
+  const { filterSize, strides, pad, dimRoundingMode } = call.attrs as {
+    filterSize: [number, number]
+    strides: [number, number]
+    pad: 'valid' | 'same' | number
+    dimRoundingMode?: 'floor' | 'round' | 'ceil'
+  }
+  return tf.backend_util.computePool2DInfo(shape as Shape4, filterSize, strides, 1, pad, dimRoundingMode)
+}
+
+const attributes = (g: Geometry): Record<string, number | readonly number[]> => ({
+  kernel_shape: [g.filterHeight, g.filterWidth],
+  strides: [g.strideHeight, g.strideWidth],
+  pads: [g.padInfo.top, g.padInfo.left, g.padInfo.bottom, g.padInfo.right],
+})
+
+const first = (b: GraphBuilder, x: Value): Value => b.transpose(x, [0, 3, 1, 2])
+const last = (b: GraphBuilder, x: Value): Value => b.transpose(x, [0, 2, 3, 1])
+
+const forward =
+  (op: string): Lowering =>
+  (call) => {
+    const { b } = call
+    const x = input(call, 'x')
+    const g = geometry(call, x.shape)
+    const shape = [g.batchSize, g.outChannels, g.outHeight, g.outWidth]
+    return last(b, b.add(op, [first(b, x)], shape, x.type, attributes(g)))
+  }
+
+/** Sends each window's gradient to the place of its maximum, which ONNX's MaxPool also tells. */
+const maxPoolGrad: Lowering = (call) => {
+  const { b } = call
+  const [dy, x] = [input(call, 'dy'), input(call, 'input')]
+  const g = geometry(call, x.shape)
+  const shape = [g.batchSize, g.outChannels, g.outHeight, g.outWidth]
+  const images = first(b, x)
+  const [, places] = b.addMany(
+    'MaxPool',
+    [images],
+    [
+      { shape, type: x.type },
+      { shape, type: 'int64' },
+    ],
+    attributes(g),
+  )
+  const count = sizeOf(shape)
+  const into = b.fill(0, [sizeOf(x.shape)], x.type)
+  const flat = b.add(
+    'ScatterElements',
+    [into, b.reshape(places!, [count]), b.reshape(first(b, dy), [count])],
+    into.shape,
+    x.type,
+    { axis: 0, reduction: 'add' },
+  )
+  return last(b, b.reshape(flat, images.shape))
+}
+
+/** Spreads each window's gradient evenly: a transposed convolution with a filter of ones, channel by channel. */
+const avgPoolGrad: Lowering = (call) => {
+  const { b } = call
+  const [dy, x] = [input(call, 'dy'), input(call, 'input')]
+  const g = geometry(call, x.shape)
+  const images = g.batchSize * g.outChannels
+  // Windows that hang over the edge average over what they cover.
+  const covered = new Float32Array(g.outHeight * g.outWidth)
+  for (let i = 0; i < g.outHeight; i++) {
+    const top = i * g.strideHeight - g.padInfo.top
+    const rows = Math.min(g.inHeight, top + g.filterHeight) - Math.max(0, top)
+    for (let j = 0; j < g.outWidth; j++) {
+      const left = j * g.strideWidth - g.padInfo.left
+      covered[i * g.outWidth + j] = 1 / (rows * (Math.min(g.inWidth, left + g.filterWidth) - Math.max(0, left)))
+    }
+  }
+  const shares = b.binary('Mul', first(b, dy), b.constant(covered, [g.outHeight, g.outWidth], 'float32'))
+  const ones = b.fill(1, [1, 1, g.filterHeight, g.filterWidth], x.type)
+  const rows = (g.outHeight - 1) * g.strideHeight + g.filterHeight
+  const columns = (g.outWidth - 1) * g.strideWidth + g.filterWidth
+  const spread = b.add(
+    'ConvTranspose',
+    [b.reshape(shares, [images, 1, g.outHeight, g.outWidth]), ones],
+    [images, 1, rows, columns],
+    x.type,
+    { strides: [g.strideHeight, g.strideWidth], pads: [0, 0, 0, 0] },
+  )
+  const grown = b.pad(spread, [
+    [0, 0],
+    [0, 0],
+    [0, Math.max(0, g.padInfo.top + g.inHeight - rows)],
+    [0, Math.max(0, g.padInfo.left + g.inWidth - columns)],
+  ])
+  const { top, left } = g.padInfo
+  const cut = b.slice(grown, [top, left], [top + g.inHeight, left + g.inWidth], [2, 3])
+  return last(b, b.reshape(cut, [g.batchSize, g.outChannels, g.inHeight, g.inWidth]))
+}
+
+/** Pooling over two spatial axes, and its gradients. */
+export const POOL: LoweringTable = {
+  MaxPool: forward('MaxPool'),
+  AvgPool: forward('AveragePool'),
+  MaxPoolGrad: maxPoolGrad,
+  AvgPoolGrad: avgPoolGrad,
+}

@@ -1,0 +1,38 @@
+import type { Graph } from '../graph.ts'
+import { simplifyAlgebra } from './algebra.ts'
+import { mergeChains } from './chains.ts'
+import { removeDead } from './dead.ts'
+import { foldConstants } from './fold.ts'
+import { shareCommon } from './share.ts'
+
+/** How many operations a pass left. */
+export interface PassReport {
+  readonly pass: string
+  readonly nodes: number
+}
+
+type Pass = (graph: Graph) => void
+
+const PASSES: readonly (readonly [string, Pass])[] = [
+  ['dead nodes', removeDead],
+  ['chains', mergeChains],
+  ['common subexpressions', shareCommon],
+  ['constants', foldConstants],
+  ['algebra', simplifyAlgebra],
+]
+
+/** Runs every pass until a round changes nothing (three rounds at most), and says what each left. */
+export function optimize(graph: Graph): PassReport[] {
+  const reports: PassReport[] = [{ pass: 'lowered', nodes: graph.nodes.length }]
+  for (let round = 0; round < 3; round++) {
+    const before = graph.nodes.length
+    for (const [pass, run] of PASSES) {
+      run(graph)
+      reports.push({ pass, nodes: graph.nodes.length })
+    }
+    removeDead(graph)
+    reports.push({ pass: 'dead nodes', nodes: graph.nodes.length })
+    if (graph.nodes.length === before) break
+  }
+  return reports
+}

@@ -1,0 +1,38 @@
+import type { TensorDtype } from '../../tree.ts'
+import type { Numbers } from '../signature.ts'
+
+/** What runs a graph. One small interface, so that Node, browsers and cards differ in one file each. */
+export interface Runtime {
+  /** Name and version, for reports and cache keys. */
+  readonly name: string
+  start(model: Uint8Array, options: SessionOptions): Promise<Session>
+}
+
+/** How a session is started. */
+export interface SessionOptions {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Threads inside one operation. */
+  readonly threads: number
+  /** Where operations run, in order of preference; `['cpu']` in Node, `['wasm']` in browsers when omitted. */
+  readonly providers?: readonly string[]
+  /** File to which the runtime writes the graph as it optimized it. */
+  readonly saveOptimized?: string
+  /** True for a graph that was written by `saveOptimized`. */
+  readonly isOptimized?: boolean
+  /** File (without its ending) for the runtime's own profile; for tuning. */
+  readonly profile?: string
+}
+
+/** One array that enters or leaves a session. */
+export interface RuntimeArray {
+  readonly dtype: TensorDtype
+  readonly shape: readonly number[]
+  readonly data: Numbers
+}
+
+/** A graph that is ready to run. */
+export interface Session {
+  run(inputs: readonly RuntimeArray[]): Promise<RuntimeArray[]>
+  dispose(): Promise<void>
+}

@@ -1,0 +1,100 @@
+import { docs } from './gates/docs.ts'
+import { format, type Gate, type GateContext, type Verdict } from './lib/gate.ts'
+import { build, listPackages, ROOT, shown, walk } from './lib/workspace.ts'
+
+/** All gates, the quick ones first. */
+export const GATES: readonly Gate[] = [docs]
+
+/** Finds the package and the algorithm that a name stands for. */
+export function scopeOf(root: string, name: string): { package: string; algorithm?: string } | undefined {
+  const packages = listPackages(root)
+  const owner = packages.find((item) => item.short === name || item.name === name)
+  if (owner) return { package: owner.short }
+  for (const item of packages) {
+    const found = walk(`${item.dir}/src`, (path) => path.endsWith('.ts')).some((path) =>
+      shown(item.dir, path)
+        .split('/')
+        .some((part) => part === name || part === `${name}.ts`),
+    )
+    if (found) return { package: item.short, algorithm: name }
+  }
+  return undefined
+}
+
+interface Row {
+  readonly gate: string
+  readonly verdict: Verdict
+  readonly seconds: number
+}
+
+async function check(gate: Gate, context: GateContext): Promise<Row> {
+  const begin = performance.now()
+  let verdict: Verdict
+  try {
+    verdict = await gate.run(context)
+  } catch (error) {
+    verdict = {
+      passed: 0,
+      problems: [{ message: error instanceof Error ? (error.stack ?? error.message) : String(error) }],
+    }
+  }
+  const row = { gate: gate.name, verdict, seconds: (performance.now() - begin) / 1000 }
+  const { passed, problems } = verdict
+  console.log(
+    `${problems.length === 0 ? 'ok  ' : 'FAIL'} ${gate.name} (${row.seconds.toFixed(1)} s): ${passed} passed, ${problems.length} failed`,
+  )
+  for (const problem of problems) console.log(`  ${format(problem).split('\n').join('\n  ')}`)
+  return row
+}
+
+function table(rows: readonly Row[]): string {
+  const width = Math.max(...rows.map((row) => row.gate.length))
+  return rows
+    .map(({ gate, verdict, seconds }) => {
+      const state = verdict.problems.length === 0 ? 'ok  ' : 'FAIL'
+      const counts = `${String(verdict.passed).padStart(5)} passed ${String(verdict.problems.length).padStart(4)} failed`
+      return `${state} ${gate.padEnd(width)} ${counts} ${seconds.toFixed(1).padStart(6)} s  ${verdict.note ?? ''}`.trimEnd()
+    })
+    .join('\n')
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const flags = new Set(argv.filter((arg) => arg.startsWith('--') && arg !== '--'))
+  const skip = new Set(
+    [...flags].filter((flag) => flag.startsWith('--skip=')).flatMap((flag) => flag.slice(7).split(',')),
+  )
+  const names = argv.filter((arg) => !arg.startsWith('--'))
+  let gates = GATES
+  let scope: { package?: string; algorithm?: string } = {}
+  for (const name of names) {
+    const gate = GATES.filter((item) => item.name === name)
+    if (gate.length > 0) gates = gates === GATES ? gate : [...gates, ...gate]
+    else {
+      const found = scopeOf(ROOT, name)
+      if (!found) {
+        console.error(`No gate, package or algorithm ${name}. Gates: ${GATES.map((item) => item.name).join(', ')}.`)
+        return 1
+      }
+      scope = found
+      if (gates === GATES) gates = GATES.filter((item) => item.scoped)
+    }
+  }
+  const context: GateContext = {
+    root: ROOT,
+    update: flags.has('--update'),
+    full: flags.has('--full') || process.env.REGIMEN_FULL === '1',
+    ...scope,
+  }
+  if (context.full) process.env.REGIMEN_FULL = '1'
+  const rows: Row[] = []
+  console.log('building what changed')
+  await build()
+  for (const gate of gates) if (!skip.has(gate.name)) rows.push(await check(gate, context))
+  console.log(`\n${table(rows)}\n`)
+  const passed = rows.reduce((sum, row) => sum + row.verdict.passed, 0)
+  const failed = rows.reduce((sum, row) => sum + row.verdict.problems.length, 0)
+  console.log(`${passed} passed, ${failed} failed`)
+  return failed === 0 ? 0 : 1
+}
+
+if (process.argv[1]?.endsWith('check.ts')) process.exit(await main(process.argv.slice(2)))
