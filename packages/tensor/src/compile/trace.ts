@@ -1,6 +1,7 @@
 import { RegimenError } from '@regimen/core'
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
+import { useHigherOrderGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
@@ -53,6 +54,7 @@ let tracer: Promise<Tracer> | undefined
  * from their inputs are only recorded, the rest also run, on zeros, for their shapes.
  */
 export function openTracer(): Promise<Tracer> {
+  useHigherOrderGradients()
   tracer ??= createTracer()
   return tracer
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { basics } from './basics.ts'
 import type { GradientTable } from './common.ts'
 import { elementwise } from './elementwise.ts'
 import { linear } from './linear.ts'
@@ -47,5 +48,8 @@ export function useHigherOrderGradients(): void {
   for (const [kernelName, gradient] of Object.entries(higherOrderGradients)) {
     if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName)
     tf.registerGradient({ kernelName, ...gradient } as tf.GradConfig)
+  }
+  for (const [kernelName, gradient] of Object.entries(basics)) {
+    if (!tf.getGradient(kernelName)) tf.registerGradient({ kernelName, ...gradient } as tf.GradConfig)
   }
 }
