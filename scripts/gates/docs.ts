@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { cachingHost } from '../lib/exports.ts'
 import { type Fence, findFences, toRunnable } from '../lib/fences.ts'
 import { type Gate, type GateContext, ofAlgorithm, type Problem, type Verdict } from '../lib/gate.ts'
 import { listPackages, type Package, ROOT, run, shown, toolEnv, walk } from '../lib/workspace.ts'
@@ -148,7 +149,7 @@ function typecheck(jobs: readonly Job[], problems: Problem[]): Set<string> {
     types: ['node'],
     typeRoots: [join(ROOT, 'node_modules', '@types')],
   }
-  const program = ts.createProgram({ rootNames: jobs.map((job) => job.source), options })
+  const program = ts.createProgram({ rootNames: jobs.map((job) => job.source), options, host: cachingHost(options) })
   for (const diagnostic of program.getGlobalDiagnostics()) {
     problems.push({ message: ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n') })
   }

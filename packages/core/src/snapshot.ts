@@ -68,14 +68,15 @@ export function createSnapshot<State extends Tree, Config extends Tree>(
   checkTree(config, 'config')
   checkTree(state, 'state')
   for (const [name, child] of Object.entries(children)) {
-    check(isSnapshot(child), where, () => `children.${name} must be a snapshot, got ${describe(child)}.`)
+    const problem = snapshotProblem(child, `children.${name}`)
+    check(problem === undefined, where, () => `${problem}.`)
   }
   return { id, version, library: libraryVersion, config, state, children }
 }
 
 /**
- * Tells a snapshot from a configuration, for an `open` that accepts either. Only the envelope is looked at; `restore`
- * checks what is inside.
+ * Tells a snapshot from a configuration, for an `open` that accepts either. It looks only at which keys there are, so that a
+ * damaged snapshot is not taken for a configuration; `restore` checks what is inside.
  *
  * ```ts
  * import { isSnapshot } from '@regimen/core'
@@ -85,8 +86,10 @@ export function createSnapshot<State extends Tree, Config extends Tree>(
  * ```
  */
 export function isSnapshot(value: unknown): value is Snapshot {
-  return snapshotProblem(value) === undefined
+  return isRecord(value) && ENVELOPE.every((key) => Object.hasOwn(value, key))
 }
+
+const ENVELOPE = ['id', 'version', 'library', 'config', 'state', 'children'] as const
 
 /** What keeps a value from being a snapshot's envelope; undefined when nothing does. */
 export function snapshotProblem(value: unknown, path = 'snapshot'): string | undefined {

@@ -1,3 +1,4 @@
+export { type BackendName, type BackendReport, useBackend } from './backends.ts'
 export type { Buckets } from './compile/buckets.ts'
 export { type Compiled, type CompileOptions, compile, type Explanation } from './compile/compile.ts'
 export type { PassReport } from './compile/passes/passes.ts'

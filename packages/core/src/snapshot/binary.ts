@@ -1,5 +1,5 @@
 import { describe, RegimenError } from '../errors.ts'
-import { isSnapshot, type Snapshot, snapshotProblem } from '../snapshot.ts'
+import { type Snapshot, snapshotProblem } from '../snapshot.ts'
 import { type ArrayLeaf, allocate, bytesPerElement, isDtype, rawBytes, sizeOfShape } from '../tree.ts'
 import { crc32 } from './crc32.ts'
 import { corrupt, fromTagged, type Json, toTagged } from './tagged.ts'
@@ -96,8 +96,9 @@ export function decodeSnapshot(bytes: Uint8Array | ArrayBuffer): Snapshot {
   })
   if (cursor !== dataLength)
     throw corrupt(`The arrays end at byte ${start + cursor}, ${dataLength - cursor} too early.`)
-  if (!isSnapshot(tree)) throw corrupt(`The header at byte ${PREAMBLE} is no snapshot: ${snapshotProblem(tree)}.`)
-  return tree
+  const problem = snapshotProblem(tree)
+  if (problem) throw corrupt(`The header at byte ${PREAMBLE} is no snapshot: ${problem}.`)
+  return tree as Snapshot
 }
 
 function readPreamble(input: Uint8Array): { headerLength: number; dataLength: number } {

@@ -1,5 +1,5 @@
 import { describe, RegimenError } from '../errors.ts'
-import { isSnapshot, type Snapshot, snapshotProblem } from '../snapshot.ts'
+import { type Snapshot, snapshotProblem } from '../snapshot.ts'
 import { type ArrayLeaf, allocate, type Dtype, isDtype, sizeOfShape, type Tree } from '../tree.ts'
 import { isShape } from './binary.ts'
 import { corrupt, fromTagged, type Json, toTagged } from './tagged.ts'
@@ -61,8 +61,9 @@ export function snapshotFromJson(text: string): Snapshot {
       hint: 'Upgrade @regimen/core.',
     })
   }
-  if (!isSnapshot(snapshot)) throw corrupt(`${snapshotProblem(snapshot)}.`)
-  return snapshot
+  const problem = snapshotProblem(snapshot)
+  if (problem) throw corrupt(`${problem}.`)
+  return snapshot as Snapshot
 }
 
 function writeLeaf({ dtype, shape, data }: ArrayLeaf): Json {
