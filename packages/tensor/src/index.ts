@@ -9,6 +9,16 @@ export {
   type ValueAndGradient,
   valueAndGradient,
 } from './differentiate.ts'
+export {
+  type Arrays,
+  paramsFromSafetensors,
+  paramsFromSnapshot,
+  paramsToSafetensors,
+  paramsToSnapshot,
+  type Tensors,
+  toArrays,
+  toTensors,
+} from './files.ts'
 export { useHigherOrderGradients } from './gradients/higher-order.ts'
 export {
   binaryCrossEntropy,
@@ -111,6 +121,7 @@ export {
   type WarmupOptions,
   warmup,
 } from './schedules.ts'
+export { type EpochReport, type TrainData, type TrainOptions, type TrainResult, train } from './train.ts'
 export {
   type Fed,
   type Fetched,

@@ -112,7 +112,10 @@ const shapes: GradientTable = {
     inputsToSave: ['x'],
     gradFunc: (dy, [x], { begin, size }) => ({
       x: () => {
-        const [starts, sizes] = tf.slice_util.parseSliceParams(x!, begin as number[], size as number[]) as [number[], number[]]
+        const [starts, sizes] = tf.slice_util.parseSliceParams(x!, begin as number[], size as number[]) as [
+          number[],
+          number[],
+        ]
         const paddings = x!.shape.map((dim, i): [number, number] => [starts[i]!, dim - starts[i]! - sizes[i]!])
         return tf.pad(dy, paddings)
       },
