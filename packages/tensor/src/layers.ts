@@ -17,7 +17,7 @@ type Weights = { readonly [name: string]: tf.Tensor | Weights }
 
 /** A layer as a net with its weights as a tree. */
 interface Part {
-  readonly net: Net<never>
+  readonly net: Net<unknown>
   readonly params: Weights | readonly []
 }
 
