@@ -90,7 +90,7 @@ export interface WarmupOptions {
   /** Steps until the full rate is reached, ≥ 1. */
   steps: number
   /** What follows; it counts its steps from the end of the warm-up. */
-  then: Schedule
+  after: Schedule
 }
 
 /**
@@ -99,13 +99,13 @@ export interface WarmupOptions {
  * ```ts
  * import { constantRate, warmup } from '@regimen/tensor'
  *
- * const rate = warmup({ steps: 4, then: constantRate(1) })
+ * const rate = warmup({ steps: 4, after: constantRate(1) })
  * Array.from({ length: 5 }, (_, step) => rate(step)) // => [0.25, 0.5, 0.75, 1, 1]
  * ```
  */
-export function warmup({ steps, then }: WarmupOptions): Schedule {
+export function warmup({ steps, after }: WarmupOptions): Schedule {
   checkSteps('warmup', steps)
-  return (step) => (step < steps ? (then(0) * (step + 1)) / steps : then(step - steps))
+  return (step) => (step < steps ? (after(0) * (step + 1)) / steps : after(step - steps))
 }
 
 /**

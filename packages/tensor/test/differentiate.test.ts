@@ -37,7 +37,9 @@ test('aux survives the tape, and differentiates in an outer pass', () => {
 test('no tensor is left behind', () => {
   const params = { w: tf.tensor1d([1, 2]) }
   const before = tf.memory().numTensors
-  tf.tidy(() => valueAndGradient((p) => [tf.sum(tf.sigmoid(p.w)), { aux: tf.exp(p.w) }] as const, params))
+  tf.tidy(() => {
+    valueAndGradient((p) => [tf.sum(tf.sigmoid(p.w)), { aux: tf.exp(p.w) }] as const, params)
+  })
   expect(tf.memory().numTensors).toBe(before)
 })
 

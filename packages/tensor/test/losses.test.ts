@@ -33,7 +33,8 @@ describe('worked by hand', () => {
     const loss = (x: tf.Tensor) => meanSquaredError(x, target, { weights: tf.tensor1d([1, 1, 0]) })
     const x = tf.tensor2d([[1], [3], [7]])
     expect(value(loss(x))).toBeCloseTo(5, 6)
-    expect(Array.from(tf.grad(loss)(x).dataSync())).toEqual([1, 3, 0])
+    const gradient = tf.grad(loss)(x).dataSync()
+    for (const [i, expected] of [1, 3, 0].entries()) expect(gradient[i]).toBeCloseTo(expected, 6)
   })
 
   test('a batch of padding alone costs nothing', () => {
@@ -145,7 +146,7 @@ describe('second derivatives', () => {
   test.each(losses)('%s', async (_, loss) => {
     const gradient = (x: tf.Tensor) => tf.grad(loss)(x)
     const second = (x: tf.Tensor) => tf.grad((z: tf.Tensor) => tf.sum(gradient(z)))(x)
-    const at = Float64Array.of(1.3, -0.4, 0.9)
+    const at = Float64Array.of(1.3, -0.4, 0.8)
     const form = [{ dtype: 'float32', shape: [3, 1], data: new Float32Array(3) }]
     const [first, product] = [await openReference(gradient as never, form), await openReference(second as never, form)]
     const exact = product.run([at])[0]!

@@ -160,8 +160,8 @@ describe.each(cases)('$name', ({ net, input, context }) => {
       [productOf as never, [tree, x, tree], 1e-4],
     ]
     for (const [fn, args, tolerance] of parts) {
-      const compiled = compile(fn as (...args: unknown[]) => unknown)
-      const native = flattenTree<TensorLeaf>(await compiled(...args)).leaves
+      const compiled = compile(fn as (...args: never[]) => unknown)
+      const native = flattenTree<TensorLeaf>(await compiled(...(args as never[]))).leaves
       await compiled.dispose()
       const eager = tf.tidy(() => {
         const tensors = toTensors(args) as never[]

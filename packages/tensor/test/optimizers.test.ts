@@ -120,7 +120,7 @@ describe('rules on trees', () => {
 
   test.each(rules.slice(1))('%s: its state is one vector per moment', (_, rule) => {
     const state = rule.init({ a: tf.zeros([2, 3]), b: tf.zeros([4]) })
-    for (const [slot, { shape }] of Object.entries(state)) expect(shape).toEqual(slot === 'step' ? [] : [10])
+    for (const [slot, { shape }] of Object.entries(state)) expect(shape).toEqual(slot.endsWith('Weight') ? [] : [10])
   })
 
   test('Adam can be differentiated where gradients are exactly zero', () => {
@@ -167,7 +167,7 @@ describe('schedules', () => {
     ])
     expect([9, 10, 20].map(stepDecay({ from: 1, factor: 0.5, every: 10 }))).toEqual([1, 0.5, 0.25])
     expect(exponentialDecay({ from: 2, factor: 0.5 })(3)).toBe(0.25)
-    const warm = warmup({ steps: 2, then: stepDecay({ from: 1, factor: 0.5, every: 1 }) })
+    const warm = warmup({ steps: 2, after: stepDecay({ from: 1, factor: 0.5, every: 1 }) })
     expect([0, 1, 2, 3].map(warm)).toEqual([0.5, 1, 1, 0.5])
     expect(constantRate(0.3)(7)).toBe(0.3)
     expect(() => cosineDecay({ from: 1, steps: 0 })).toThrow('steps must be ≥ 1, got 0')

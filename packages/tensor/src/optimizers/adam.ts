@@ -20,10 +20,10 @@ export interface AdamOptions {
  *
  * ```ts
  * import * as tf from '@tensorflow/tfjs'
- * import { adam } from '@regimen/tensor'
+ * import { adam, toTensors } from '@regimen/tensor'
  *
  * const rule = adam()
- * const state = { mean: tf.tensor1d([0]), square: tf.tensor1d([0]), step: tf.scalar(0) }
+ * const state = toTensors(rule.init({ w: tf.scalar(1) }))
  * const next = rule.apply({ w: tf.scalar(1) }, { gradients: { w: tf.scalar(-5) }, state, rate: 0.1 })
  * // the first move is the rate, whatever the gradient's size
  * next.params.w.dataSync()[0] // ≈ 1.1
@@ -47,11 +47,11 @@ export interface AdamWOptions extends Omit<AdamOptions, 'l2'> {
  *
  * ```ts
  * import * as tf from '@tensorflow/tfjs'
- * import { adamW } from '@regimen/tensor'
+ * import { adamW, toTensors } from '@regimen/tensor'
  *
- * const state = { mean: tf.tensor1d([0]), square: tf.tensor1d([0]), step: tf.scalar(0) }
- * const still = { gradients: { w: tf.scalar(0) }, state, rate: 0.1 }
- * adamW({ weightDecay: 0.5 }).apply({ w: tf.scalar(1) }, still).params.w.dataSync()[0] // ≈ 0.95
+ * const rule = adamW({ weightDecay: 0.5 })
+ * const still = { gradients: { w: tf.scalar(0) }, state: toTensors(rule.init({ w: tf.scalar(1) })), rate: 0.1 }
+ * rule.apply({ w: tf.scalar(1) }, still).params.w.dataSync()[0] // ≈ 0.95
  * ```
  *
  * Reference: Loshchilov and Hutter 2019.
@@ -67,18 +67,24 @@ function adamRule(name: string, options: AdamOptions, l2: number, decay: number)
   checkFactor(name, 'epsilon', epsilon)
   return defineRule(name, {
     slots: ['mean', 'square'],
-    counts: true,
+    scalars: ['meanWeight', 'squareWeight'],
     l2,
     decay,
-    move(g, { mean: oldMean, square: oldSquare }, rate, step) {
-      const mean = tf.add(tf.mul(oldMean!, beta1), tf.mul(g, 1 - beta1))
-      const square = tf.add(tf.mul(oldSquare!, beta2), tf.mul(tf.square(g), 1 - beta2))
+    move(g, old, rate) {
+      const mean = average(old.mean!, g, beta1)
+      const square = average(old.square!, tf.square(g), beta2)
+      // 1 − βᵗ is the same average of ones. As a difference it would lose four digits in float32.
+      const meanWeight = average(old.meanWeight!, tf.scalar(1), beta1)
+      const squareWeight = average(old.squareWeight!, tf.scalar(1), beta2)
       // Both corrections are scalars: m̂ / (√v̂ + ε) = m √c₂ / c₁ / (√v + ε √c₂), two vector operations fewer.
-      const correction1 = tf.sub(1, tf.pow(beta1, step!))
-      const root2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step!)))
-      const scale = tf.div(tf.mul(rate, root2), correction1)
-      const ratio = tf.div(mean, tf.add(safeRoot(square), tf.mul(root2, epsilon)))
-      return { move: tf.mul(ratio, scale), slots: { mean, square } }
+      const root = tf.sqrt(squareWeight)
+      const scale = tf.div(tf.mul(rate, root), meanWeight)
+      const ratio = tf.div(mean, tf.add(safeRoot(square), tf.mul(root, epsilon)))
+      return { move: tf.mul(ratio, scale), state: { mean, square, meanWeight, squareWeight } }
     },
   })
+}
+
+function average(old: tf.Tensor, fresh: tf.Tensor, kept: number): tf.Tensor {
+  return tf.add(tf.mul(old, kept), tf.mul(fresh, 1 - kept))
 }

@@ -19,7 +19,7 @@ export interface SgdOptions {
  * ```
  */
 export function sgd({ l2 = 0 }: SgdOptions = {}): UpdateRule {
-  return defineRule('sgd', { slots: [], l2, move: (g, _, rate) => ({ move: tf.mul(g, rate), slots: {} }) })
+  return defineRule('sgd', { slots: [], l2, move: (g, _, rate) => ({ move: tf.mul(g, rate), state: {} }) })
 }
 
 /** Options of {@link momentum}. */
@@ -55,7 +55,7 @@ export function momentum(options: MomentumOptions = {}): UpdateRule {
     move(g, { velocity: old }, rate) {
       const velocity = tf.add(tf.mul(old!, kept), g)
       const direction = nesterov ? tf.add(g, tf.mul(velocity, kept)) : velocity
-      return { move: tf.mul(direction, rate), slots: { velocity } }
+      return { move: tf.mul(direction, rate), state: { velocity } }
     },
   })
 }
@@ -92,7 +92,7 @@ export function rmsProp(options: RmsPropOptions = {}): UpdateRule {
     l2,
     move(g, { square: old }, rate) {
       const square = tf.add(tf.mul(old!, decay), tf.mul(tf.square(g), 1 - decay))
-      return { move: tf.mul(tf.div(g, tf.add(safeRoot(square), epsilon)), rate), slots: { square } }
+      return { move: tf.mul(tf.div(g, tf.add(safeRoot(square), epsilon)), rate), state: { square } }
     },
   })
 }
@@ -131,7 +131,7 @@ export function lion(options: LionOptions = {}): UpdateRule {
     move(g, { momentum: old }, rate) {
       const direction = tf.sign(tf.add(tf.mul(old!, beta1), tf.mul(g, 1 - beta1)))
       const next = tf.add(tf.mul(old!, beta2), tf.mul(g, 1 - beta2))
-      return { move: tf.mul(direction, rate), slots: { momentum: next } }
+      return { move: tf.mul(direction, rate), state: { momentum: next } }
     },
   })
 }

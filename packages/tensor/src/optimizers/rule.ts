@@ -27,15 +27,14 @@ export interface UpdateRule {
 export interface RuleDefinition {
   /** Names of the moment vectors. */
   readonly slots: readonly string[]
-  /** Keeps the number of updates in the state as `step`. */
-  readonly counts?: boolean
-  /** From the gradient, the moments and the number of this update (from 1): how far to move, and the next moments. */
+  /** Names of single numbers in the state, zero at first. */
+  readonly scalars?: readonly string[]
+  /** From the gradient and the state: how far to move, and the next state. */
   move(
     gradient: tf.Tensor,
-    slots: RuleState<tf.Tensor>,
+    state: RuleState<tf.Tensor>,
     rate: tf.Tensor,
-    step: tf.Tensor | undefined,
-  ): { move: tf.Tensor; slots: RuleState<tf.Tensor> }
+  ): { move: tf.Tensor; state: RuleState<tf.Tensor> }
   /** λ of g + λ p ahead of the rule. */
   readonly l2?: number
   /** λ of p (1 − rate λ) beside the rule. */
@@ -44,7 +43,7 @@ export interface RuleDefinition {
 
 /** Turns a definition into a rule. Rules with moments work on one vector: a tenth of the kernels of a loop over leaves. */
 export function defineRule(name: string, definition: RuleDefinition): UpdateRule {
-  const { slots, counts = false, l2 = 0, decay = 0 } = definition
+  const { slots, scalars = [], l2 = 0, decay = 0 } = definition
   checkFactor(name, 'l2', l2)
   checkFactor(name, 'weightDecay', decay)
   return {
@@ -54,7 +53,7 @@ export function defineRule(name: string, definition: RuleDefinition): UpdateRule
       const total = sizes.reduce((sum, size) => sum + size, 0)
       const state: { [slot: string]: TensorLeaf } = {}
       for (const slot of slots) state[slot] = { dtype: 'float32', shape: [total], data: new Float32Array(total) }
-      if (counts) state.step = { dtype: 'float32', shape: [], data: new Float32Array(1) }
+      for (const name of scalars) state[name] = { dtype: 'float32', shape: [], data: new Float32Array(1) }
       return state
     },
     apply(params, { gradients, state, rate }) {
@@ -67,12 +66,10 @@ export function defineRule(name: string, definition: RuleDefinition): UpdateRule
       )
       const speed = typeof rate === 'number' ? tf.scalar(rate) : rate
       const slopes = l2 > 0 ? raw.map((g, i) => tf.add(g, tf.mul(leaves[i]!, l2))) : raw
-      const step = counts ? tf.add(state.step!, 1) : undefined
-      const { moves, next } = moveAll(definition, slopes, state, speed, step)
+      const { moves, next } = moveAll(definition, slopes, state, speed)
       const shrink = decay > 0 ? tf.sub(1, tf.mul(speed, decay)) : undefined
       const moved = leaves.map((leaf, i) => tf.sub(shrink ? tf.mul(leaf, shrink) : leaf, moves[i]!))
-      const counted = step ? { ...next, step } : next
-      return { params: unflattenTree(structure, moved) as typeof params, state: counted }
+      return { params: unflattenTree(structure, moved) as typeof params, state: next }
     },
   }
 }
@@ -82,12 +79,11 @@ function moveAll(
   gradients: tf.Tensor[],
   state: RuleState<tf.Tensor>,
   rate: tf.Tensor,
-  step: tf.Tensor | undefined,
 ): { moves: tf.Tensor[]; next: RuleState<tf.Tensor> } {
-  if (slots.length === 0) return { moves: gradients.map((g) => move(g, {}, rate, step).move), next: {} }
+  if (slots.length === 0) return { moves: gradients.map((g) => move(g, {}, rate).move), next: {} }
   const flat = gradients.map((g) => tf.reshape(g, [-1]))
   const all = flat.length === 1 ? flat[0]! : tf.concat(flat)
-  const result = move(all, state, rate, step)
+  const result = move(all, state, rate)
   const parts =
     flat.length === 1
       ? [result.move]
@@ -95,7 +91,7 @@ function moveAll(
           result.move,
           gradients.map((g) => g.size),
         )
-  return { moves: parts.map((part, i) => tf.reshape(part, gradients[i]!.shape)), next: result.slots }
+  return { moves: parts.map((part, i) => tf.reshape(part, gradients[i]!.shape)), next: result.state }
 }
 
 function leafSizes(params: unknown): number[] {
