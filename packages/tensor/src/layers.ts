@@ -62,17 +62,15 @@ function copy<T>(tree: T): T {
 }
 
 function refuseBranches(model: LayersModel): void {
-  model.layers.forEach((layer, i) => {
-    const nodes = layer.inboundNodes
-    const sources = nodes[0]?.inboundLayers ?? []
-    const straight = nodes.length <= 1 && (i === 0 ? sources.length === 0 : sources.length <= 1)
-    const previous = i === 0 || sources.length === 0 || sources[0] === model.layers[i - 1]
-    if (!straight || !previous) {
-      throw unsupported(
-        layer,
-        'the model branches here',
-        'Adapt the straight parts and join them with residual or branches.',
-      )
+  const chain = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer')
+  chain.forEach((layer, i) => {
+    const follows = layer.inboundNodes.some(({ inboundLayers: [source, ...more] }) => {
+      if (more.length > 0) return false
+      return i === 0 ? source === undefined || source.getClassName() === 'InputLayer' : source === chain[i - 1]
+    })
+    if (!follows) {
+      const hint = 'Adapt the straight parts and join them with residual or branches.'
+      throw unsupported(layer, 'the model branches here', hint)
     }
   })
 }
@@ -192,7 +190,7 @@ const adapters: { readonly [className: string]: (source: Source) => Part } = {
     return { net: activation('elu'), params: [] }
   },
   Softmax: ({ layer, config }) => {
-    need(layer, config, 'axis', [-1, undefined])
+    lastAxis(layer, config)
     return { net: activation('softmax'), params: [] }
   },
   Flatten: () => ({ net: flatten(), params: [] }),
