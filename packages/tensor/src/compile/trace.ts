@@ -61,6 +61,8 @@ export function openTracer(): Promise<Tracer> {
 
 async function createTracer(): Promise<Tracer> {
   const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu')
+  useHigherOrderGradients()
+  // Without a backend of its own yet, the app gets the one that tfjs would choose, as with any first op.
   if (tf.getBackend() === undefined || tf.getBackend() === null) await tf.ready()
 
   class Backend extends MathBackendCPU {
@@ -140,11 +142,20 @@ function traceOnce(
       tf.engine().endScope()
     }
   } catch (error) {
+    dropTape()
     throw translate(error)
   } finally {
     backend.recorder = undefined
     void tf.setBackend(before)
   }
+}
+
+/** tfjs keeps what a gradient saved when the gradient throws; nobody else would dispose of it. */
+function dropTape(): void {
+  const { state } = tf.engine()
+  if (state.gradientDepth > 0 || !state.activeTape) return
+  for (const { saved } of state.activeTape) tf.dispose(saved ?? [])
+  state.activeTape = []
 }
 
 class Recorder {
@@ -309,6 +320,19 @@ function frozen(shape: readonly number[], op?: string): RegimenError {
 }
 
 function translate(error: unknown): unknown {
+  const underivable = error instanceof Error && /gradient function not found for (\w+)/.exec(error.message)
+  if (underivable) {
+    const bare = tf.getGradient('Sum') === undefined
+    const problem = bare
+      ? "tfjs's gradients are not loaded: @tensorflow/tfjs-core alone brings none."
+      : `tfjs has no gradient for ${underivable[1]}.`
+    return new RegimenError(problem, {
+      code: 'NO_GRADIENT',
+      where: 'tensor/compile',
+      hint: bare ? "Add import '@tensorflow/tfjs' to the app." : 'Write this step with other ops.',
+      cause: error,
+    })
+  }
   const missing = error instanceof Error && /Kernel '(\w+)' not registered for backend 'trace'/.exec(error.message)
   if (!missing) return error
   return new RegimenError(`the tfjs kernel ${missing[1]} has no lowering to ONNX.`, {

@@ -105,9 +105,12 @@ function matmul(node: GraphNode, rewriter: Rewriter): number | undefined {
     const matrix = rewriter.value(id).shape.slice(-2)
     return sameShape(rewriter.value(source).shape.slice(-2), matrix) ? source : id
   })
+  const [left, right] = lean.map((id) => rewriter.value(id).shape) as [readonly number[], readonly number[]]
+  if (!sameShape(broadcastShapes(left.slice(0, -2), right.slice(0, -2)), batch)) return undefined
+  // One matrix on the right for all tasks: runtimes then lay the rows of all tasks end to end.
+  const shared = right.length > 2 && sizeOf(right.slice(0, -2)) === 1 && sameShape(left.slice(0, -2), batch)
+  if (shared) return rewriter.add('MatMul', [lean[0]!, rewriter.reshape(lean[1]!, right.slice(-2))], shape, type)
   if (lean.every((id, i) => id === node.inputs[i])) return undefined
-  const given = lean.map((id) => rewriter.value(id).shape.slice(0, -2))
-  if (!sameShape(broadcastShapes(given[0]!, given[1]!), batch)) return undefined
   return rewriter.add('MatMul', lean, shape, type)
 }
 

@@ -4,6 +4,7 @@ import { mergeChains } from './chains.ts'
 import { removeDead } from './dead.ts'
 import { foldConstants } from './fold.ts'
 import { shareCommon } from './share.ts'
+import { sumInsideProducts } from './sums.ts'
 
 /** How many operations a pass left. */
 export interface PassReport {
@@ -19,6 +20,7 @@ const PASSES: readonly (readonly [string, Pass])[] = [
   ['common subexpressions', shareCommon],
   ['constants', foldConstants],
   ['algebra', simplifyAlgebra],
+  ['sums', sumInsideProducts],
 ]
 
 /** Runs every pass until a round changes nothing (three rounds at most), and says what each left. */
