@@ -72,7 +72,7 @@ export function huber(prediction: tf.Tensor, target: tf.Tensor, options: HuberOp
  */
 export function softmaxCrossEntropy(logits: tf.Tensor, target: tf.Tensor, options: LossOptions = {}): tf.Tensor {
   const classes = logits.shape[logits.rank - 1]!
-  const wanted = target.rank === logits.rank ? target : tf.oneHot(tf.cast(target, 'int32'), classes, 1, 0, 'float32')
+  const wanted = target.rank === logits.rank ? target : tf.cast(tf.oneHot(tf.cast(target, 'int32'), classes), 'float32')
   sameShape('softmax-cross-entropy', logits, wanted)
   const chosen = tf.sum(tf.mul(logits, wanted), -1)
   return reduce(tf.sub(logSumExp(logits), chosen), { ...options, scalar: true })

@@ -16,8 +16,6 @@ export const higherOrderGradients: GradientTable = {
   ...windowed,
 }
 
-let registered = false
-
 /**
  * Replaces, once per app, the tfjs gradients that fail or lie when they are differentiated again. tfjs saves the *output*
  * of sigmoid, tanh, exp, softmax and others in a way that a second pass takes for a constant, so second derivatives
@@ -43,8 +41,8 @@ let registered = false
  * ```
  */
 export function useHigherOrderGradients(): void {
-  if (registered) return
-  registered = true
+  // Asked of the registry, not remembered: an app that imports tfjs later puts the old gradients back.
+  if (tf.getGradient('Sigmoid')?.gradFunc === (higherOrderGradients.Sigmoid!.gradFunc as unknown)) return
   for (const [kernelName, gradient] of Object.entries(higherOrderGradients)) {
     if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName)
     tf.registerGradient({ kernelName, ...gradient } as tf.GradConfig)

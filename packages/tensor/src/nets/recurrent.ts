@@ -43,7 +43,7 @@ export type RecurrentParams = {
  *
  * const zero = { kernel: tf.zeros([1, 4]), recurrent: tf.zeros([1, 4]), bias: tf.tensor1d([0, 0, 0, 1]) }
  * // c = σ(0) tanh(1), h = σ(0) tanh(c)
- * lstm({ inputs: 1, hidden: 1 }).apply(zero, tf.zeros([1, 1, 1])).dataSync()[0] // ≈ 0.1817004
+ * lstm({ inputs: 1, hidden: 1 }).apply(zero, tf.zeros([1, 1, 1])).dataSync()[0] // ≈ 0.1816997
  * ```
  *
  * Reference: Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 for the forget gate.
