@@ -3,10 +3,12 @@ import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, test } from 'vitest'
 import {
   addTaskAxis,
+  compile,
   hessianVectorProduct,
   meanSquaredError,
   mlp,
   perSampleGradients,
+  sgd,
   toTensors,
   valueAndGradient,
 } from '../src/index.ts'
@@ -99,4 +101,38 @@ test('the gradient of a repeated parameter is the sum over its copies', () => {
     { w: tf.tensor1d([2]) },
   )
   expect(gradient.w.dataSync()[0]).toBe(111)
+})
+
+test('a meta-gradient over a task axis is the sum over the tasks, each adapted on its own', async () => {
+  const net = mlp({ sizes: [1, 5, 1], activation: 'tanh' })
+  const params = net.init(createRng(4))
+  type Params = Parameters<typeof net.apply>[0]
+  const rng = createRng(5)
+  const numbers = (size: number) => Float32Array.from({ length: size }, () => rng.normal())
+  const data = [0, 1, 2, 3].map(() => ({ dtype: 'float32' as const, shape: [3, 4, 1], data: numbers(12) }))
+
+  // One second-order inner step, then the loss on the query samples.
+  const adapted = (p: Params, [x, y, qx, qy]: tf.Tensor[], perTask: boolean) => {
+    const inner = (q: Params) => tf.sum(meanSquaredError(net.apply(q, x!), y!, { perTask }))
+    const { gradient } = valueAndGradient(inner, p)
+    const moved = sgd().apply(p, { gradients: gradient, state: {}, rate: 0.1 }).params
+    return tf.sum(meanSquaredError(net.apply(moved, qx!), qy!, { perTask }))
+  }
+  const together = compile((p: Params, batch: tf.Tensor[]) => {
+    return valueAndGradient((q: Params) => adapted(addTaskAxis(q, 3), batch, true), p).gradient
+  })
+  const found = await together(params, data)
+  await together.dispose()
+  tf.tidy(() => {
+    const separate = [0, 1, 2].map((task) => {
+      const own = data.map((leaf) => tf.gather(toTensors(leaf), task))
+      return valueAndGradient((q: Params) => adapted(q, own, false), toTensors(params)).gradient
+    })
+    for (const layer of [0, 1]) {
+      const sum = tf.addN(separate.map((gradient) => gradient[layer]!.kernel)).dataSync()
+      found[layer]!.kernel.data.forEach((value, i) => {
+        expect(Number(value)).toBeCloseTo(sum[i]!, 5)
+      })
+    }
+  })
 })
