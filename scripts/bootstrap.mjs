@@ -57,6 +57,8 @@ const env = {
   DO_NOT_TRACK: '1',
 }
 if (process.platform === 'win32') delete env.Path
+// `npm --silent test` is about npm; why an installation fails is said all the same.
+if (env.npm_config_loglevel === 'silent') env.npm_config_loglevel = 'error'
 
 function say(message) {
   console.log(`regimen: ${message}`)

@@ -29,6 +29,7 @@ export interface CategoricalDimension<
   readonly choices: readonly Value[]
 }
 
+/** One searched parameter. */
 export type Dimension = FloatDimension | IntDimension | CategoricalDimension
 
 /** Names and ranges of what is searched; shared by every optimizer. */

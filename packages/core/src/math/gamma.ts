@@ -18,7 +18,7 @@ const HALF_LOG_TWO_PI = 0.9189385332046728
  * ```ts
  * import { lgamma } from '@regimen/core/math'
  *
- * lgamma(5) // ≈ 3.1780538303479458
+ * lgamma(5) // ≈ 3.1780538303
  * ```
  *
  * Reference: DLMF 5.7.3 and 5.11.1.
@@ -74,7 +74,7 @@ export function sinPi(x: number): number {
  * ```ts
  * import { digamma } from '@regimen/core/math'
  *
- * digamma(1) // ≈ -0.5772156649015329
+ * digamma(1) // ≈ -0.5772156649
  * ```
  *
  * Reference: DLMF 5.11.2 and 5.5.2.
@@ -103,7 +103,7 @@ export function digamma(x: number): number {
  * ```ts
  * import { trigamma } from '@regimen/core/math'
  *
- * trigamma(1) // ≈ 1.6449340668482264
+ * trigamma(1) // ≈ 1.6449340668
  * ```
  *
  * Reference: DLMF 5.15.8 and 5.15.5.
@@ -129,7 +129,7 @@ export function trigamma(x: number): number {
  * ```ts
  * import { lbeta } from '@regimen/core/math'
  *
- * lbeta(2, 3) // ≈ -2.4849066497880004
+ * lbeta(2, 3) // ≈ -2.4849066498
  * ```
  */
 export function lbeta(a: number, b: number): number {

@@ -18,7 +18,7 @@ export interface TestResult {
  * ```ts
  * import { pairedT } from '@regimen/core/math'
  *
- * pairedT([2, 4, 6], [1, 2, 3]).statistic // ≈ 3.4641016151377544
+ * pairedT([2, 4, 6], [1, 2, 3]).statistic // ≈ 3.4641016151
  * ```
  */
 export function pairedT(x: VectorLike, y: VectorLike): TestResult {

@@ -60,7 +60,7 @@ export function studentTCdf(t: number, df: number): number {
  * ```ts
  * import { studentTQuantile } from '@regimen/core/math'
  *
- * studentTQuantile(0.975, 10) // ≈ 2.2281388519649385
+ * studentTQuantile(0.975, 10) // ≈ 2.2281388520
  * ```
  */
 export function studentTQuantile(p: number, df: number): number {
