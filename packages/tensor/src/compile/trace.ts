@@ -1,5 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { useHigherOrderGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
