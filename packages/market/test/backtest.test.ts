@@ -1,7 +1,7 @@
 import { createRng, RegimenError, type RegimenEvent } from '@regimen/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Bars, backtestEvents, backtestVectorized, type Strategy, simulate } from '../src/index.ts'
+import { type Bars, backtestEvents, backtestVectorized, createPanel, type Strategy, simulate } from '../src/index.ts'
 
 const DAY = 86_400_000
 
