@@ -80,6 +80,7 @@ export type {
   FeatureSet,
   FeatureSetOptions,
   FeatureStream,
+  FeatureStreamFactory,
   FeatureTable,
 } from './features/feature-set.ts'
 export type { Interval } from './interval.ts'

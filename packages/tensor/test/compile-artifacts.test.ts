@@ -139,3 +139,21 @@ describe('large graphs', () => {
     expect(seconds).toBeLessThan(6)
   })
 })
+
+test('the same bytes run on the runtime for browsers', async () => {
+  const web = await import('onnxruntime-web')
+  web.env.wasm.numThreads = 1
+  const slope = (w: tf.Tensor, v: tf.Tensor): tf.Tensor =>
+    tf.grad((p: tf.Tensor) => tf.sum(tf.square(tf.tanh(tf.matMul(v, p)))))(w)
+  const f = compile(slope)
+  const inputs = [floats([5, 3], 1), floats([4, 5], 2)] as const
+  const expected = await f(...inputs)
+  const session = await web.InferenceSession.create(await f.toOnnx(), { executionProviders: ['wasm'] })
+  const feeds = Object.fromEntries(
+    inputs.map(({ data, shape }, i) => [String(i), new web.Tensor('float32', data as Float32Array, shape)]),
+  )
+  const results = await session.run(feeds)
+  expect(relativeError(results.out!.data as Float32Array, expected.data)).toBeLessThan(1e-5)
+  await session.release()
+  await f.dispose()
+})

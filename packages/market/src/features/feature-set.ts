@@ -71,6 +71,11 @@ export interface FeatureSet {
   open(snapshot?: Snapshot): FeatureStream
 }
 
+/** What {@link featureStream} is: a `LiveFactory` whose lives can also `push`. */
+export interface FeatureStreamFactory extends LiveFactory<FeatureSetOptions, Bar, undefined, Float64Array> {
+  open(from: FeatureSetOptions | Snapshot): FeatureStream
+}
+
 const WHERE = 'market/features'
 const ID = 'market/features'
 const VERSION = 1
@@ -94,8 +99,10 @@ const VERSION = 1
  * const table = set.batch(bars)
  * table.ready // => 279
  * const live = set.open()
- * let row = new Float64Array()
- * for (let i = 0; i < n; i++) row = live.push({ time: bars.time[i]!, open: p[i]!, high: p[i]!, low: p[i]!, close: p[i]! })
+ * let row = live.push({ time: 0, open: p[0]!, high: p[0]!, low: p[0]!, close: p[0]! })
+ * for (let i = 1; i < n; i++) {
+ *   row = live.push({ time: i * 60_000, open: p[i]!, high: p[i]!, low: p[i]!, close: p[i]! })
+ * }
  * const rsi = set.names.indexOf('1m.rsi_14')
  * Math.abs(row[rsi]! - table.columns[rsi]![n - 1]!) < 1e-9 // => true
  * ```
@@ -123,9 +130,7 @@ export function featureSet(options: FeatureSetOptions): FeatureSet {
  * featureStream.open(live.snapshot()).ready // => false
  * ```
  */
-export const featureStream: LiveFactory<FeatureSetOptions, Bar, undefined, Float64Array> & {
-  open(from: FeatureSetOptions | Snapshot): FeatureStream
-} = {
+export const featureStream: FeatureStreamFactory = {
   id: ID,
   version: VERSION,
   open(from) {
