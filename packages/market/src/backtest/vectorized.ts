@@ -191,12 +191,15 @@ export function backtestVectorized(bars: Bars | readonly Bars[], options: Vector
     before = account
     if (ruinedAt >= 0) continue
 
-    let sum = 0
-    for (let a = 0; a < k; a++) {
-      const t = targets[row + a]!
-      if (!Number.isNaN(t)) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
+    let shrink = 1
+    if (maxGross < Infinity) {
+      let sum = 0
+      for (let a = 0; a < k; a++) {
+        const t = targets[row + a]!
+        if (!Number.isNaN(t)) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
+      }
+      if (sum > maxGross) shrink = maxGross / sum
     }
-    const shrink = sum > maxGross ? maxGross / sum : 1
     for (let a = 0; a < k; a++) {
       const t = targets[row + a]!
       if (Number.isNaN(t)) continue

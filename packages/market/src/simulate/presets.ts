@@ -38,12 +38,12 @@ function regimes(table: RegimeTable): RegimeParameters[] {
 }
 
 const EQUITY: RegimeTable = [
-  [0.24, 0.1, 0.04, 120],
-  [0.3, 0.21, 0.03, 45],
+  [0.21, 0.1, 0.04, 120],
+  [0.27, 0.21, 0.03, 45],
   [0.02, 0.09, -0.05, 60],
-  [0.0, 0.22, -0.06, 35],
-  [-0.22, 0.14, 0.04, 45],
-  [-0.6, 0.34, 0.03, 30],
+  [0, 0.22, -0.06, 35],
+  [-0.2, 0.14, 0.04, 45],
+  [-0.54, 0.34, 0.03, 30],
 ]
 const FOREX: RegimeTable = [
   [0.13, 0.065, 0.05, 130],
@@ -81,11 +81,15 @@ function hours(shape: (hour: number) => number): number[] {
   return Array.from({ length: 24 }, (_, h) => shape(h))
 }
 
-function stretch(table: RegimeTable, barsPerDay: number, phi: number): RegimeTable {
+/**
+ * The same market on shorter bars. Shorter bars show their regime sooner, so the drifts are scaled to keep the ceiling
+ * where it belongs; an hour's echo is fainter than a day's.
+ */
+function stretch(table: RegimeTable, barsPerDay: number, drifts: number, echo: number): RegimeTable {
   return table.map(([drift, volatility, autoregression, stay]) => [
-    drift,
+    drift * drifts,
     volatility,
-    autoregression * phi,
+    autoregression * echo,
     stay * barsPerDay,
   ])
 }
@@ -178,7 +182,7 @@ const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
     interval: HOUR,
     barsPerYear: 261 * 7,
     calendar: { kind: 'session', openHour: 14, hours: 7 },
-    regimes: regimes(stretch(EQUITY, 7, 0.2)),
+    regimes: regimes(stretch(EQUITY, 7, 0.75, 0.2)),
     overnight: 0.5,
     seasonality: { volatility: SESSION_VOLATILITY, volume: SESSION_VOLUME },
     volume: { ...VOLUME, level: 140_000 },
@@ -188,7 +192,7 @@ const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
     name: 'forex-hourly',
     interval: HOUR,
     barsPerYear: 261 * 24,
-    regimes: regimes(stretch(FOREX, 24, 0.05)),
+    regimes: regimes(stretch(FOREX, 24, 1, 0.05)),
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
   },
@@ -197,7 +201,7 @@ const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
     name: 'commodity-hourly',
     interval: HOUR,
     barsPerYear: 261 * 24,
-    regimes: regimes(stretch(COMMODITY, 24, 0.05)),
+    regimes: regimes(stretch(COMMODITY, 24, 0.95, 0.05)),
     overnight: 0,
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
@@ -207,7 +211,7 @@ const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
     name: 'crypto-hourly',
     interval: HOUR,
     barsPerYear: 365.25 * 24,
-    regimes: regimes(stretch(CRYPTO, 24, 0.05)),
+    regimes: regimes(stretch(CRYPTO, 24, 0.65, 0.05)),
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
   },
