@@ -1,3 +1,4 @@
+// Types.
 export type { BarChart, BarChartOptions, BarSeries } from './charts/bars.ts'
 export { barChart } from './charts/bars.ts'
 export type { CandleChart, CandleChartOptions } from './charts/candles.ts'

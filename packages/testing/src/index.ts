@@ -1,3 +1,4 @@
+// Types.
 export type { CausalSuite } from './causal.ts'
 export { causalChecks, checkCausal, testCausal } from './causal.ts'
 export type { Checks } from './checks.ts'

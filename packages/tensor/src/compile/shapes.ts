@@ -53,6 +53,9 @@ const RULES: Record<string, Rule> = {
   Fill: (_, { shape, dtype, value }) => [
     { shape: shape as number[], dtype: (dtype as string | undefined) ?? tf.util.inferDtype(value as number) },
   ],
+  // tfjs's own kernels answer with a wrong shape for a negative axis.
+  Cumsum: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
+  Cumprod: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
   AddN: (inputs) => [{ shape: inputs['0']!.shape, dtype: inputs['0']!.dtype }],
   Sum: reduction,
   Max: reduction,
