@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { arrayLeaf, createRng, createSnapshot, type Snapshot } from '@regimen/core'
+import { build } from 'esbuild'
 import { afterAll } from 'vitest'
 
 const folders: string[] = []
 
 afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 })
 
 /** A fresh folder that goes when the file's tests are through. */
@@ -36,4 +38,22 @@ export async function codeOf(work: Promise<unknown>): Promise<string> {
     return (error as { code: string }).code
   }
   return 'none'
+}
+
+/** Bundles a program of `fixtures/`, so that a process of it starts at once, and gives its path. */
+export async function bundled(name: string): Promise<string> {
+  // Inside the package, so that what stays outside of the bundle is found.
+  const outfile = fileURLToPath(new URL(`../node_modules/.test/${process.pid}-${name}.mjs`, import.meta.url))
+  folders.push(outfile)
+  await build({
+    entryPoints: [fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['@regimen/source'],
+    external: ['better-sqlite3', 'pg', 'aws4fetch'],
+    logLevel: 'error',
+  })
+  return outfile
 }

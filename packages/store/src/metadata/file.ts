@@ -146,9 +146,9 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
     if (readOnly) throw new RegimenError('the log was opened read-only.', { code: 'READ_ONLY', where: WHERE })
     await catchUp()
     if (head.hash !== expected.hash) return false
-    // The line break comes first, so that a line after one that was cut short stands alone.
+    // A line break before, so that a line after one that was cut short stands alone; one after, to know the end by.
     const bytes = Buffer.from(
-      lines.map(({ hash, text }) => `\n${hash} ${Buffer.byteLength(text)} ${text}`).join(''),
+      lines.map(({ hash, text }) => `\n${hash} ${Buffer.byteLength(text)} ${text}\n`).join(''),
       'utf8',
     )
     try {
