@@ -14,7 +14,7 @@ function mixtureOf(points: readonly number[], prior: number, magicClip: boolean)
   mixture.mu.set(points)
   mixture.weight.fill(1)
   neighbourWidths(mixture, prior, points.length - 1, magicClip)
-  finishMixture(mixture)
+  finishMixture(mixture, false)
   return mixture
 }
 
@@ -80,6 +80,7 @@ describe('the incremental model', () => {
     candidates: 24,
     priorWeight: 1,
     magicClip: true,
+    equalHeights: false,
     gamma: (n) => Math.min(Math.ceil(0.1 * n), 25),
     recent: 25,
   }
@@ -120,7 +121,7 @@ describe('the incremental model', () => {
         ids.length,
         true,
       )
-      finishMixture(mixture)
+      finishMixture(mixture, false)
       return mixture
     }
     const good = build(order.slice(0, goodCount), () => 1)

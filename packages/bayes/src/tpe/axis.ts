@@ -17,6 +17,7 @@ export interface ParzenSettings {
   readonly candidates: number
   readonly priorWeight: number
   readonly magicClip: boolean
+  readonly equalHeights: boolean
   readonly gamma: (n: number) => number
   /** Observations that always count in full; older ones count less the older they are. Infinity: all in full. */
   readonly recent: number
@@ -168,7 +169,7 @@ export class Axis {
     }
     if (prior < 0) prior = this.#addPrior(good)
     neighbourWidths(good, prior, ids.length, this.#settings.magicClip)
-    finishMixture(good)
+    finishMixture(good, this.#settings.equalHeights)
     return good
   }
 
@@ -188,7 +189,7 @@ export class Axis {
     }
     if (prior < 0) prior = this.#addPrior(rest)
     neighbourWidths(rest, prior, observations, this.#settings.magicClip)
-    finishMixture(rest)
+    finishMixture(rest, this.#settings.equalHeights)
     return rest
   }
 

@@ -14,7 +14,7 @@ interface Kernels {
   /** Width of all kernels but the prior. */
   sigma: number
   weight: Float64Array
-  /** ln weight − Σ ln(σ·√2π·Z) over the real dimensions, − Σ ln Z over the grids. */
+  /** ln weight − Σ ln(σ·√2π·Z) over the real dimensions, − Σ ln Z over the grids; with equal heights − Σ ln Z. */
   base: Float64Array
   /** Scratch of one candidate. */
   scores: Float64Array
@@ -144,6 +144,7 @@ export class Joint {
     const least = this.#settings.magicClip ? 1 / Math.min(100, observations + 2) : 1e-12
     const sigma = Math.min(Math.max(0.2 * Math.max(observations, 1) ** (-1 / (d + 4)), least), 1)
     out.sigma = sigma
+    const { equalHeights } = this.#settings
     let total = this.#settings.priorWeight
     out.weight[0] = total
     for (let k = 1; k < size; k++) {
@@ -161,7 +162,7 @@ export class Joint {
         if (column.categorical) continue
         const inside = insideMass(center, width)
         if (inside < 1) base -= Math.log(inside)
-        if (!Number.isFinite(column.levels)) base -= Math.log(width) + LOG_SQRT_2PI
+        if (!Number.isFinite(column.levels) && !equalHeights) base -= Math.log(width) + LOG_SQRT_2PI
       }
       out.base[k] = base
     }

@@ -10,7 +10,9 @@ export interface Mixture {
   sigma: Float64Array
   /** Sum to 1. */
   weight: Float64Array
-  /** weight / (σ·√2π·Z), Z being the kernel's mass inside [0, 1]. */
+  /** weight / Z, Z being the kernel's mass inside [0, 1]. */
+  share: Float64Array
+  /** Factor of e^(−z²/2): share / (σ·√2π), or the share itself where kernels have equal heights. */
   coefficient: Float64Array
 }
 
@@ -20,6 +22,7 @@ export function createMixture(capacity: number): Mixture {
     mu: new Float64Array(capacity),
     sigma: new Float64Array(capacity),
     weight: new Float64Array(capacity),
+    share: new Float64Array(capacity),
     coefficient: new Float64Array(capacity),
   }
 }
@@ -53,14 +56,18 @@ export function neighbourWidths(mixture: Mixture, prior: number, observations: n
   }
 }
 
-/** Turns raw weights into shares and prepares the coefficients. */
-export function finishMixture(mixture: Mixture): void {
-  const { size: n, mu, sigma, weight, coefficient } = mixture
+/**
+ * Normalizes the weights and prepares the coefficients. With equal heights every kernel counts in proportion to its width, so
+ * that the sum is a density up to a constant, with the narrow kernels held back.
+ */
+export function finishMixture(mixture: Mixture, equalHeights: boolean): void {
+  const { size: n, mu, sigma, weight, share, coefficient } = mixture
   let total = 0
   for (let i = 0; i < n; i++) total += weight[i]!
   for (let i = 0; i < n; i++) {
     weight[i]! /= total
-    coefficient[i] = weight[i]! / (sigma[i]! * SQRT_2PI * insideMass(mu[i]!, sigma[i]!))
+    share[i] = weight[i]! / insideMass(mu[i]!, sigma[i]!)
+    coefficient[i] = equalHeights ? share[i]! : share[i]! / (sigma[i]! * SQRT_2PI)
   }
 }
 
@@ -78,11 +85,11 @@ export function densityAt(mixture: Mixture, x: number): number {
 
 /** The probability of the stretch from a to b. */
 export function massAt(mixture: Mixture, a: number, b: number): number {
-  const { size: n, mu, sigma, coefficient } = mixture
+  const { size: n, mu, sigma, share } = mixture
   let total = 0
   for (let i = 0; i < n; i++) {
     const mass = massBetween(mu[i]!, sigma[i]!, a, b)
-    if (mass > 0) total += coefficient[i]! * sigma[i]! * SQRT_2PI * mass
+    if (mass > 0) total += share[i]! * mass
   }
   return total
 }

@@ -20,10 +20,20 @@ export interface TpeOptions {
   priorWeight?: number
   /** Keeps kernels from becoming narrower than 1 / min(100, n + 2) of the range. @default true */
   magicClip?: boolean
+  /**
+   * Compares densities whose kernels have equal heights instead of equal masses: narrow kernels are held back, which searches
+   * more widely. With false they are the densities of the papers.
+   * @default true
+   */
+  equalHeights?: boolean
   /** Newest trials that count in full; older ones fade linearly. Infinity turns fading off. @default 25 */
   recent?: number
-  /** Models parameters that occur together jointly, so that interactions are seen. @default true */
-  multivariate?: boolean
+  /**
+   * Models parameters that occur together jointly, so that interactions are seen; one by one is better where there are few
+   * of them. `'auto'` models one by one until a trial lacks a parameter that another has, that is, for spaces without conditions.
+   * @default 'auto'
+   */
+  multivariate?: boolean | 'auto'
   /**
    * With `multivariate`, splits a conditional space into groups of parameters that always occur together, each modelled
    * jointly; otherwise only what every trial has is modelled jointly.
@@ -66,8 +76,9 @@ export function tpe(options: TpeOptions = {}): Sampler {
     gamma = (n) => Math.min(Math.ceil(0.1 * n), 25),
     priorWeight = 1,
     magicClip = true,
+    equalHeights = true,
     recent = 25,
-    multivariate = true,
+    multivariate = 'auto',
     group = true,
     constantLiar = true,
     maxKernels = 1024,
@@ -84,7 +95,7 @@ export function tpe(options: TpeOptions = {}): Sampler {
   atLeast(recent, 'recent', 1)
   atLeast(maxKernels, 'maxKernels', 16)
   check(priorWeight > 0, where, () => `priorWeight must be above 0, got ${describe(priorWeight)}.`)
-  const settings: ParzenSettings = { candidates, priorWeight, magicClip, gamma, recent }
+  const settings: ParzenSettings = { candidates, priorWeight, magicClip, equalHeights, gamma, recent }
   return {
     name: 'tpe',
     open: (context) => new TpeSession(context, settings, { startup, multivariate, group, constantLiar, maxKernels }),
@@ -93,7 +104,7 @@ export function tpe(options: TpeOptions = {}): Sampler {
 
 interface TpeManners {
   readonly startup: number
-  readonly multivariate: boolean
+  readonly multivariate: boolean | 'auto'
   readonly group: boolean
   readonly constantLiar: boolean
   readonly maxKernels: number
@@ -109,11 +120,14 @@ class TpeSession implements SamplerSession {
   readonly #usable: number[] = []
   #groups: { names: string[]; model: Joint }[] = []
   #ordered = -1
+  /** Whether the groups are in use. */
+  #joined: boolean
 
   constructor(context: SamplerContext, settings: ParzenSettings, manners: TpeManners) {
     this.#context = context
     this.#settings = settings
     this.#manners = manners
+    this.#joined = manners.multivariate === true
   }
 
   finished(trial: TrialRecord): void {
@@ -123,11 +137,15 @@ class TpeSession implements SamplerSession {
     this.#usable.push(number)
     const names = Object.keys(trial.params)
     for (const name of names) this.#column(name, trial.space[name]!).set(number, trial.params[name]!)
-    if (!this.#manners.multivariate) {
+    if (!this.#joined) {
       for (const name of names) this.#axis(name).add(number)
-      return
+      const first = Object.keys(this.#context.trials[this.#usable[0]!]!.params)
+      const same = first.length === names.length && first.every((name) => Object.hasOwn(trial.params, name))
+      if (this.#manners.multivariate === false || same) return
+      this.#joined = true
+      for (const id of this.#usable.slice(0, -1)) this.#regroup(Object.keys(this.#context.trials[id]!.params))
     }
-    if (this.#regroup(names)) {
+    if (this.#regroup(names) || this.#groups.every(({ model }) => model.size === 0)) {
       for (const { names, model } of this.#groups) {
         for (const id of this.#usable) if (this.#has(id, names)) model.add(id)
       }
@@ -139,7 +157,7 @@ class TpeSession implements SamplerSession {
   }
 
   joint(trial: TrialRecord): Params {
-    if (!this.#manners.multivariate || this.#usable.length < this.#manners.startup) return {}
+    if (!this.#joined || this.#usable.length < this.#manners.startup) return {}
     this.#order()
     const out: { [name: string]: ParamValue } = {}
     for (const [at, { names, model }] of this.#groups.entries()) {
