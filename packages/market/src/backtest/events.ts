@@ -136,9 +136,9 @@ export function backtestEvents(bars: Bars | readonly Bars[], options: EventBackt
     limitTargets(wanted, rules)
     for (let a = 0; a < k; a++) {
       const target = wanted[a]!
-      if (target !== target || (!rules.everyBar && target === lastTarget[a])) continue
+      if (Number.isNaN(target) || (!rules.everyBar && target === lastTarget[a])) continue
       const close = assets[a]!.close[i]!
-      if (close !== close) continue
+      if (Number.isNaN(close)) continue
       lastTarget[a] = target
       const stale = targetOrder[a]
       if (stale !== undefined) broker.cancel(stale, 'A new target replaced it.')
@@ -183,10 +183,10 @@ function readTargets(decision: number | ArrayLike<number>, wanted: Float64Array,
 function limitTargets(wanted: Float64Array, rules: ReturnType<typeof resolveRules>): void {
   const { maxLong, maxShort, maxGross } = rules
   let sum = 0
-  for (const t of wanted) if (t === t) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
+  for (const t of wanted) if (!Number.isNaN(t)) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
   const shrink = sum > maxGross ? maxGross / sum : 1
   for (let a = 0; a < wanted.length; a++) {
     const t = wanted[a]!
-    wanted[a] = (t > maxLong ? maxLong : t < -maxShort ? -maxShort : t) * shrink
+    wanted[a] = Math.max(-maxShort, Math.min(maxLong, t)) * shrink
   }
 }

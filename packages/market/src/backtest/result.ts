@@ -66,26 +66,32 @@ export function alignedAssets(bars: Bars | readonly Bars[], where: string): read
         'Align the series first; a missing bar is a row of NaN.',
       )
     }
-    for (let i = 0; i < n; i++) {
-      if (asset.time[i] !== first.time[i]) {
-        check(
-          false,
-          where,
-          () => `asset ${a} must share the first one's times, got ${describe(asset.time[i])} in row ${i}.`,
-          'Align the series first; a missing bar is a row of NaN.',
-        )
-      }
-      const open = asset.open[i]!
-      const close = asset.close[i]!
-      if (open <= 0 || close <= 0 || open === Infinity || close === Infinity) {
-        check(false, where, () => `prices must be positive and finite, got ${open} and ${close} in row ${i}.`)
-      }
-    }
+    const stray = firstRow(n, (i) => asset.time[i] !== first.time[i])
+    check(
+      stray < 0,
+      where,
+      () => `asset ${a} must share the first one's times, got ${describe(asset.time[stray])} in row ${stray}.`,
+      'Align the series first; a missing bar is a row of NaN.',
+    )
+    const bad = firstRow(n, (i) => !isPrice(asset.open[i]!) || !isPrice(asset.close[i]!))
+    check(
+      bad < 0,
+      where,
+      () => `prices must be positive and finite, got ${asset.open[bad]} and ${asset.close[bad]} in row ${bad}.`,
+    )
   }
-  for (let i = 1; i < n; i++) {
-    if (!(first.time[i]! > first.time[i - 1]!)) {
-      check(false, where, () => `time must increase strictly, got ${first.time[i]} in row ${i}.`)
-    }
-  }
+  const back = firstRow(n, (i) => i > 0 && !(first.time[i]! > first.time[i - 1]!))
+  check(back < 0, where, () => `time must increase strictly, got ${first.time[back]} in row ${back}.`)
   return assets
+}
+
+/** NaN is a bar that did not trade. */
+function isPrice(x: number): boolean {
+  return !(x <= 0 || x === Infinity)
+}
+
+// The loop lives apart from the messages: a closure made inside it would cost an allocation a row.
+function firstRow(n: number, holds: (row: number) => boolean): number {
+  for (let i = 0; i < n; i++) if (holds(i)) return i
+  return -1
 }

@@ -182,7 +182,7 @@ class BarLikelihood {
   weigh(s: number, h: number, logH: number): void {
     const mu = this.#d.drift[s]!
     const lagged = this.#lagged
-    const carried = lagged === lagged ? this.#d.phi[s]! * (lagged - mu) : 0
+    const carried = !Number.isNaN(lagged) ? this.#d.phi[s]! * (lagged - mu) : 0
     const scale = this.#d.scale[s]! * Math.sqrt(h) * this.#season
     const logScale = this.#logScale[s]! + 0.5 * logH + this.#logSeason
     this.shock = (this.#r - mu - carried) / scale
