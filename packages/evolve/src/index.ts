@@ -1,5 +1,15 @@
 export { cmaEs } from './cma-es/cma-es.ts'
 export { maximize, minimize } from './minimize.ts'
+export { createParetoArchive } from './multi/archive.ts'
+export { nsga2 } from './multi/nsga2.ts'
+export { nsga3, referenceDirections } from './multi/nsga3.ts'
+export {
+  blendCrossover,
+  gaussianMutation,
+  polynomialMutation,
+  sbxCrossover,
+  uniformCrossover,
+} from './operators/real.ts'
 
 // Types.
 
@@ -8,3 +18,6 @@ export type { EvolutionOptimizer } from './engine/engine.ts'
 export type { SearchFactory, SearchOptions } from './engine/factory.ts'
 export type { AnyPoint, Box, PointFor, SearchSpace } from './engine/space.ts'
 export type { Answer, Evaluator, GenerationInfo, MinimizeOptions, Objective, OptimizeResult } from './minimize.ts'
+export type { ArchiveMember, ParetoArchive, ParetoArchiveOptions } from './multi/archive.ts'
+export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './multi/multi.ts'
+export type { Nsga3Options } from './multi/nsga3.ts'
