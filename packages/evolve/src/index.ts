@@ -1,4 +1,7 @@
 export { cmaEs } from './cma-es/cma-es.ts'
+export { jso, lshade } from './differential/differential.ts'
+export { openAiEs, pgpe } from './gaussian/mirrored.ts'
+export { snes, xnes } from './gaussian/natural.ts'
 export { maximize, minimize } from './minimize.ts'
 export { createParetoArchive } from './multi/archive.ts'
 export { nsga2 } from './multi/nsga2.ts'
@@ -10,14 +13,19 @@ export {
   sbxCrossover,
   uniformCrossover,
 } from './operators/real.ts'
+export { particleSwarm } from './swarm/particle-swarm.ts'
 
 // Types.
 
 export type { CmaEsOptions } from './cma-es/cma-es.ts'
+export type { DifferentialOptions } from './differential/differential.ts'
 export type { EvolutionOptimizer } from './engine/engine.ts'
 export type { SearchFactory, SearchOptions } from './engine/factory.ts'
 export type { AnyPoint, Box, PointFor, SearchSpace } from './engine/space.ts'
+export type { GaussianOptions } from './gaussian/gaussian.ts'
+export type { MirroredOptions } from './gaussian/mirrored.ts'
 export type { Answer, Evaluator, GenerationInfo, MinimizeOptions, Objective, OptimizeResult } from './minimize.ts'
 export type { ArchiveMember, ParetoArchive, ParetoArchiveOptions } from './multi/archive.ts'
 export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './multi/multi.ts'
 export type { Nsga3Options } from './multi/nsga3.ts'
+export type { ParticleSwarmOptions } from './swarm/particle-swarm.ts'
