@@ -7,6 +7,8 @@ export { maximize, minimize } from './minimize.ts'
 export { createParetoArchive } from './multi/archive.ts'
 export { nsga2 } from './multi/nsga2.ts'
 export { nsga3, referenceDirections } from './multi/nsga3.ts'
+export { neat } from './neat/neat.ts'
+export { compileNetwork } from './neat/network.ts'
 export { orderCrossover, permutationMutation, pmxCrossover } from './operators/permutation.ts'
 export {
   blendCrossover,
@@ -32,4 +34,6 @@ export type { Answer, Evaluator, GenerationInfo, MinimizeOptions, Objective, Opt
 export type { ArchiveMember, ParetoArchive, ParetoArchiveOptions } from './multi/archive.ts'
 export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './multi/multi.ts'
 export type { Nsga3Options } from './multi/nsga3.ts'
+export type { NeatFactory, NeatOptimizer, NeatOptions, NeatSpecies } from './neat/neat.ts'
+export type { NeatGenome, NeatNetwork } from './neat/network.ts'
 export type { ParticleSwarmOptions } from './swarm/particle-swarm.ts'
