@@ -18,7 +18,10 @@ export default defineConfig({
         extends: true as const,
         test: { name, root: `packages/${name}`, include: ['test/**/*.test.ts'] },
       })),
-      { extends: true as const, test: { name: 'scripts', root: 'scripts', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true as const,
+        test: { name: 'scripts', root: 'scripts', include: ['test/**/*.test.ts'], testTimeout: 180_000 },
+      },
     ],
   },
 })

@@ -49,6 +49,17 @@ export function scopeOf(root: string, name: string): { package: string; algorith
   return undefined
 }
 
+/** Comes before all others, which judge what is built. */
+const building: Gate = {
+  name: 'build',
+  description: 'every package builds',
+  scoped: true,
+  async run() {
+    await build()
+    return { passed: 1, problems: [] }
+  },
+}
+
 interface Row {
   readonly gate: string
   readonly verdict: Verdict
@@ -63,7 +74,7 @@ async function check(gate: Gate, context: GateContext): Promise<Row> {
   } catch (error) {
     verdict = {
       passed: 0,
-      problems: [{ message: error instanceof Error ? (error.stack ?? error.message) : String(error) }],
+      problems: [{ message: error instanceof Error ? error.message : String(error) }],
     }
   }
   const row = { gate: gate.name, verdict, seconds: (performance.now() - begin) / 1000 }
@@ -118,7 +129,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!flags.has('--ci') && !context.full && !names.includes(node24.name)) skip.add(node24.name)
   const rows: Row[] = []
   console.log('building what changed')
-  await build()
+  rows.push(await check(building, context))
   for (const gate of gates) if (!skip.has(gate.name)) rows.push(await check(gate, context))
   console.log(`\n${table(rows)}\n`)
   const passed = rows.reduce((sum, row) => sum + row.verdict.passed, 0)

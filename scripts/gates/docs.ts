@@ -106,7 +106,8 @@ async function verify(root: string, folder: string, fences: readonly Fence[]): P
   const groups = [...new Set(runs.map((job) => job.group))].map((group) => runs.filter((job) => job.group === group))
   let assertions = 0
   await inParallel(groups, Math.min(4, availableParallelism()), async (group) => {
-    assertions += await execute(root, folder, group, problems)
+    const held = await execute(root, folder, group, problems)
+    assertions += held
   })
   const bad = new Set(problems.map((problem) => `${problem.file}`))
   const failedJobs = jobs.filter(

@@ -95,7 +95,8 @@ async function biome(context: GateContext): Promise<Problem[]> {
   )
   if (checked.code === 0) return []
   const places = [...checked.output.matchAll(/^(\S+?)(?::(\d+):\d+)? (\S+).*━{3,}\n\n\s*([×!])\s*(.*)$/gm)]
-  const problems = places.map((match) => ({
+  const found = places.filter((match) => match[1] !== 'check')
+  const problems = found.map((match) => ({
     file: match[1]!,
     ...(match[2] ? { line: Number(match[2]) } : {}),
     message: `${match[3]} ${match[5]}`,

@@ -154,11 +154,12 @@ function expectation(text: string, approximate: boolean): string | undefined {
   return result.slice(1, -2)
 }
 
-/** One unit of the last written decimal; for a number without decimals a thousandth of it. */
+/** One unit of the last written decimal, but never less than a billionth; without decimals a thousandth. */
 export function tolerance(literal: string): number {
   const text = literal.replace(/_/g, '').replace(/^-/, '').toLowerCase()
   const [mantissa = '', exponent = '0'] = text.split('e')
   const decimals = mantissa.split('.')[1]
   if (decimals === undefined && !text.includes('e')) return Math.max(1e-3 * Math.abs(Number(text)), 1e-6)
-  return 10 ** (Number(exponent) - (decimals ?? '').length) * (1 + 1e-9)
+  const unit = 10 ** (Number(exponent) - (decimals ?? '').length) * (1 + 1e-9)
+  return Math.max(unit, 1e-9 * Math.abs(Number(text)))
 }

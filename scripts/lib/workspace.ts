@@ -134,6 +134,12 @@ export function runTool(
 
 /** Builds what changed. */
 export async function build(): Promise<void> {
-  const built = await runTool('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped'])
+  const built = await runTool('turbo', [
+    'run',
+    'build',
+    '--continue',
+    '--output-logs=errors-only',
+    '--log-order=grouped',
+  ])
   if (built.code !== 0) throw new Error(`The build failed.\n${built.output.slice(-4000)}`)
 }

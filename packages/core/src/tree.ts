@@ -29,6 +29,7 @@ export interface DtypeArrays {
   uint64: BigUint64Array
 }
 
+/** Any typed array that may stand in a leaf. */
 export type TypedArray = DtypeArrays[Dtype]
 
 /** An array with its shape, row-major: the one way in which numbers in bulk appear in a state. */

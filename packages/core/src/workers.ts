@@ -1,1 +1,5 @@
-export {}
+export type { WorkerLike } from './workers/platform.ts'
+export type { Pool, PoolOptions, PoolRunOptions, Settled } from './workers/pool.ts'
+export { createPool } from './workers/pool.ts'
+export type { Handler, TaskContext } from './workers/serve.ts'
+export { serve } from './workers/serve.ts'

@@ -3,6 +3,7 @@ import {
   createSnapshot,
   decodeSnapshot,
   encodeSnapshot,
+  hashBytes,
   hashSnapshot,
   hashTree,
   RegimenError,
@@ -250,12 +251,25 @@ describe('createSnapshot', () => {
   })
 })
 
+it('hashBytes is sha-256', () => {
+  // FIPS 180-4, example B.1.
+  expect(hashBytes(new TextEncoder().encode('abc'))).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  )
+})
+
 describe('hashTree', () => {
   it('is the sha-256 of the documented canonical bytes', () => {
     // printf '{"a":{"$array":"uint8","shape":[2]},"b":1}\0\001\002' | sha256sum
     expect(hashTree({ b: 1, a: arrayLeaf('uint8', [2], [1, 2]) })).toBe(
       '320d004a2a48439aa171045fb6a1bcfbbfc86459fd6879073a90d541c9579e0b',
     )
+  })
+
+  it('does not depend on the order in which keys were set', () => {
+    const keys = ['b', '10', 'a', '9', '\u{1f600}', '\uffff', '__proto__x', '$', '']
+    const build = (order: readonly string[]): Tree => Object.fromEntries(order.map((key) => [key, key.length]))
+    expect(hashTree(build(keys))).toBe(hashTree(build([...keys].reverse())))
   })
 
   it('tells apart what differs by a bit, a dtype, a shape or a place', () => {

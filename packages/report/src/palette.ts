@@ -32,6 +32,8 @@ export const TOKENS: { readonly [token: string]: readonly [light: string, dark: 
 }
 
 const SERIES = 8
+/** Hues of events, in an order that starts where series do not. */
+const EVENTS = ['@c6', '@c4', '@c5', '@c3', '@c7', '@c0']
 
 /** A colour token given as `@name`, or a colour of the user's own as `#rrggbb`. */
 export type Color = string
@@ -42,6 +44,7 @@ export type Color = string
  */
 export class Palette {
   readonly #given = new Map<string, number>()
+  readonly #events = new Map<string, number>()
 
   of(label: string): Color {
     return regimeColor(label) ?? `@c${this.index(label) % SERIES}`
@@ -54,6 +57,19 @@ export class Palette {
       index = this.#given.size
       this.#given.set(label, index)
     }
+    return index
+  }
+
+  /** Kinds of events: promotions are good, rollbacks are not, others in order of first appearance. */
+  event(kind: string): Color {
+    if (/^promot/i.test(kind)) return '@good'
+    if (/^roll(ed)?[ -]?back/i.test(kind)) return '@bad'
+    return EVENTS[this.eventIndex(kind) % EVENTS.length] as Color
+  }
+
+  eventIndex(kind: string): number {
+    const index = this.#events.get(kind) ?? this.#events.size
+    this.#events.set(kind, index)
     return index
   }
 }

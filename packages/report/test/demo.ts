@@ -76,7 +76,7 @@ export function demoReport(days = 900): ReportOptions {
     })
   }
   const wide = adaptive.map((value, i) => value * 0.004 * Math.sqrt(i))
-  const at = (i: number): number => time[i] as number
+  const at = (i: number): number => START + i * DAY
   const decisions = Array.from({ length: 400 }, (_, k) => {
     const i = Math.floor((k / 400) * days)
     const kind = ['regime switch', 'update accepted', 'update refused', 'trial', 'promotion', 'rollback'][

@@ -55,6 +55,7 @@ type AnyLive<X, Y, P> = Live<X, Y, P> | AsyncLive<X, Y, P>
  */
 export function liveChecks<Config, X, Y, P>(suite: LiveSuite<Config, X, Y, P>): Checks {
   const { factory, config, stream, view = (prediction) => prediction } = suite
+  promise(stream.length >= 4, 'the stream is long enough to tell', () => `It has ${stream.length} observations.`)
   const probes = suite.probes ?? [stream[0]!.x, stream[stream.length >> 1]!.x, stream.at(-1)!.x]
   const open = async (from: Config | Snapshot = config): Promise<AnyLive<X, Y, P>> => factory.open(from)
   const answer = async (live: AnyLive<X, Y, P>): Promise<unknown[]> => {

@@ -59,6 +59,10 @@ describe('a broken learner', () => {
     await expect(checkLive({ factory, config, stream })).rejects.not.toThrow(RegimenError)
   })
 
+  it('cannot hide behind a stream of nothing', () => {
+    expect(() => checkLive({ ...suite(), stream: [] })).toThrow('the stream is long enough to tell')
+  })
+
   it('may document its NaN', async () => {
     const { countResources: _, ...rest } = suite('swallows NaN')
     const documented = { ...rest, documentedNaN: 'NaN in, NaN out.' }

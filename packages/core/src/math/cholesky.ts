@@ -78,27 +78,78 @@ export function cholesky(matrix: MatrixLike, options: CholeskyOptions = {}): Cho
  * ```
  */
 export function choleskyInto(a: Float64Array, n: number, out: Float64Array, jitter = 0): boolean {
-  for (let i = 0; i < n; i++) {
-    const row = i * n
-    for (let j = 0; j < i; j++) {
-      const other = j * n
-      // Two partial sums hide the latency of the addition.
-      let even = 0
-      let odd = 0
-      let k = 0
-      for (; k + 1 < j; k += 2) {
-        even += out[row + k]! * out[other + k]!
-        odd += out[row + k + 1]! * out[other + k + 1]!
-      }
-      if (k < j) even += out[row + k]! * out[other + k]!
-      out[row + j] = (a[row + j]! - even - odd) / out[other + j]!
+  const even = n - (n % 2)
+  for (let i = 0; i < even; i += 2) if (!factorTwoRows(a, n, out, i, jitter)) return false
+  return even === n || factorLastRow(a, n, out, jitter)
+}
+
+/** Rows i and i + 1 against the finished rows in pairs: every number loaded serves two products. */
+function factorTwoRows(a: Float64Array, n: number, out: Float64Array, i: number, jitter: number): boolean {
+  const r0 = i * n
+  const r1 = r0 + n
+  for (let j = 0; j < i; j += 2) {
+    const c0 = j * n
+    const c1 = c0 + n
+    let s00 = a[r0 + j]!
+    let s01 = a[r0 + j + 1]!
+    let s10 = a[r1 + j]!
+    let s11 = a[r1 + j + 1]!
+    for (let k = 0; k < j; k++) {
+      const x0 = out[r0 + k]!
+      const x1 = out[r1 + k]!
+      const y0 = out[c0 + k]!
+      const y1 = out[c1 + k]!
+      s00 -= x0 * y0
+      s01 -= x0 * y1
+      s10 -= x1 * y0
+      s11 -= x1 * y1
     }
-    let square = a[row + i]! + jitter
-    for (let k = 0; k < i; k++) square -= out[row + k]! * out[row + k]!
-    if (!(square > 0 && square < Number.POSITIVE_INFINITY)) return false
-    out[row + i] = Math.sqrt(square)
-    out.fill(0, row + i + 1, row + n)
+    const corner = out[c0 + j]!
+    const below = out[c1 + j]!
+    const next = out[c1 + j + 1]!
+    s00 /= corner
+    s10 /= corner
+    out[r0 + j] = s00
+    out[r1 + j] = s10
+    out[r0 + j + 1] = (s01 - s00 * below) / next
+    out[r1 + j + 1] = (s11 - s10 * below) / next
   }
+  let d0 = a[r0 + i]! + jitter
+  let cross = a[r1 + i]!
+  let d1 = a[r1 + i + 1]! + jitter
+  for (let k = 0; k < i; k++) {
+    const x0 = out[r0 + k]!
+    const x1 = out[r1 + k]!
+    d0 -= x0 * x0
+    cross -= x0 * x1
+    d1 -= x1 * x1
+  }
+  if (!(d0 > 0 && d0 < Number.POSITIVE_INFINITY)) return false
+  const pivot = Math.sqrt(d0)
+  cross /= pivot
+  d1 -= cross * cross
+  if (!(d1 > 0 && d1 < Number.POSITIVE_INFINITY)) return false
+  out[r0 + i] = pivot
+  out[r1 + i] = cross
+  out[r1 + i + 1] = Math.sqrt(d1)
+  out.fill(0, r0 + i + 1, r1)
+  out.fill(0, r1 + i + 2, r1 + n)
+  return true
+}
+
+/** The last row of an odd-sized matrix. */
+function factorLastRow(a: Float64Array, n: number, out: Float64Array, jitter: number): boolean {
+  const row = (n - 1) * n
+  let square = a[row + n - 1]! + jitter
+  for (let j = 0; j < n - 1; j++) {
+    let rest = a[row + j]!
+    for (let k = 0; k < j; k++) rest -= out[row + k]! * out[j * n + k]!
+    rest /= out[j * n + j]!
+    out[row + j] = rest
+    square -= rest * rest
+  }
+  if (!(square > 0 && square < Number.POSITIVE_INFINITY)) return false
+  out[row + n - 1] = Math.sqrt(square)
   return true
 }
 

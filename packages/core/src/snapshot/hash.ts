@@ -21,7 +21,8 @@ export function hashBytes(bytes: Uint8Array): string {
  * Hashes a tree's canonical bytes with sha-256: equal trees give equal hashes whatever the order of their keys, and any
  * difference of a bit (−0 and 0, two NaNs inside an array leaf, a dtype, a shape) gives another.
  *
- * The canonical bytes are the UTF-8 text of the tree as JSON with keys sorted by UTF-16 code unit, numbers in
+ * The canonical bytes are the UTF-8 text of the tree as JSON with keys sorted (whole numbers ascending first, as
+ * ECMAScript orders them, then the others by UTF-16 code unit), numbers in
  * ECMAScript's shortest form, every array leaf standing as its dtype and shape; then a zero byte; then the leaves'
  * little-endian bytes in the order in which the text names them.
  *

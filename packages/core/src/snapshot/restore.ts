@@ -45,6 +45,7 @@ export interface RestoreOptions<State extends Tree, Config extends Tree> {
  * Checks a snapshot and gives back a copy that belongs to the caller: the id, the version (older ones are migrated step by
  * step), the configuration, every leaf's dtype and shape, and the children's names. The first thing that is wrong is a
  * `RegimenError` that names its path. An algorithm's `open` calls it and may then write into the arrays.
+ * The children are handed on as they are: each is checked and copied by the `restore` of its own algorithm.
  *
  * ```ts
  * import { createSnapshot, restore, schema } from '@regimen/core'

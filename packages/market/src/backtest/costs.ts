@@ -43,7 +43,8 @@ export function resolveCosts(costs: TradingCosts | undefined, where: string): Re
     check(
       Number.isFinite(value) && (value >= 0 || name === 'cashRate') && (!isFraction || value < 1),
       where,
-      () => `costs.${name} must be ${isFraction ? 'a fraction from 0 to below 1' : '0 or more'}, got ${describe(value)}.`,
+      () =>
+        `costs.${name} must be ${isFraction ? 'a fraction from 0 to below 1' : '0 or more'}, got ${describe(value)}.`,
       isFraction ? 'Write 5 basis points as 0.0005.' : undefined,
     )
   }

@@ -1,7 +1,6 @@
 import { check, describe } from '@regimen/core'
-import type { Bars } from '../bars.ts'
 import { resolveCosts, type TradingCosts, yearsOf } from './costs.ts'
-import { alignedAssets, type BacktestResult, type Fill } from './result.ts'
+import { alignedAssets, type BacktestResult, type Fill, type Tradable } from './result.ts'
 
 /** How targets become positions. Shared by both engines. */
 export interface PositionRules {
@@ -86,7 +85,7 @@ export function resolveRules(rules: PositionRules, where: string): ResolvedRules
  * result.equity[2] // ≈ 1210
  * ```
  */
-export function backtestVectorized(bars: Bars | readonly Bars[], options: VectorizedBacktestOptions): BacktestResult {
+export function backtestVectorized(bars: Tradable, options: VectorizedBacktestOptions): BacktestResult {
   const where = 'market/backtest'
   const assets = alignedAssets(bars, where)
   const rules = resolveRules(options, where)
@@ -131,7 +130,7 @@ export function backtestVectorized(bars: Bars | readonly Bars[], options: Vector
       const order = pending[a]!
       if (order === 0) continue
       const open = opens[a]![i]!
-      if (open !== open) continue
+      if (Number.isNaN(open)) continue
       const price = order > 0 ? open * (1 + adverse) : open * (1 - adverse)
       const notional = order * price
       const fee = rate * Math.abs(notional) + fixed
@@ -150,7 +149,7 @@ export function backtestVectorized(bars: Bars | readonly Bars[], options: Vector
     let short = 0
     for (let a = 0; a < k; a++) {
       const close = closes[a]![i]!
-      if (close === close) mark[a] = close
+      if (!Number.isNaN(close)) mark[a] = close
       const h = held[a]!
       if (h === 0) continue
       const notional = h * mark[a]!
@@ -191,19 +190,22 @@ export function backtestVectorized(bars: Bars | readonly Bars[], options: Vector
     before = account
     if (ruinedAt >= 0) continue
 
-    let sum = 0
-    for (let a = 0; a < k; a++) {
-      const t = targets[row + a]!
-      if (t === t) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
+    let shrink = 1
+    if (maxGross < Infinity) {
+      let sum = 0
+      for (let a = 0; a < k; a++) {
+        const t = targets[row + a]!
+        if (!Number.isNaN(t)) sum += Math.min(Math.abs(t), t > 0 ? maxLong : maxShort)
+      }
+      if (sum > maxGross) shrink = maxGross / sum
     }
-    const shrink = sum > maxGross ? maxGross / sum : 1
     for (let a = 0; a < k; a++) {
       const t = targets[row + a]!
-      if (t !== t) continue
-      const target = (t > maxLong ? maxLong : t < -maxShort ? -maxShort : t) * shrink
+      if (Number.isNaN(t)) continue
+      const target = Math.max(-maxShort, Math.min(maxLong, t)) * shrink
       if (!everyBar && target === lastTarget[a]!) continue
       const close = closes[a]![i]!
-      if (close !== close) continue
+      if (Number.isNaN(close)) continue
       lastTarget[a] = target
       const order = (target * account) / close - held[a]!
       pending[a] = Math.abs(order) * close < band * account ? 0 : order

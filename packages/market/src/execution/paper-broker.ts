@@ -189,7 +189,7 @@ export class PaperBroker {
     for (let a = 0; a < this.#holdings.length; a++) {
       const holding = this.#holdings[a]!
       const { close } = prices(a)
-      if (close === close) holding.mark = close
+      if (!Number.isNaN(close)) holding.mark = close
       if (holding.units === 0) continue
       const notional = holding.units * holding.mark
       value += notional
@@ -231,7 +231,7 @@ export class PaperBroker {
     for (const order of this.#open) {
       const asset = this.#column.get(order.symbol)!
       const bar = prices(asset)
-      const price = bar.open === bar.open ? executionPrice(order, bar, this.#adverse) : undefined
+      const price = !Number.isNaN(bar.open) ? executionPrice(order, bar, this.#adverse) : undefined
       if (price === undefined) {
         waiting.push(order)
         continue
@@ -247,7 +247,7 @@ export class PaperBroker {
   #guard(asset: number, bar: BarPrices): void {
     const holding = this.#holdings[asset]!
     const { protection, units, averagePrice } = holding
-    if (units === 0 || !protection || bar.open !== bar.open) return
+    if (units === 0 || !protection || Number.isNaN(bar.open)) return
     const side = units > 0 ? 1 : -1
     const { stopLoss, takeProfit, trailing } = protection
     const worst = side > 0 ? bar.low : bar.high
@@ -256,7 +256,7 @@ export class PaperBroker {
     let reason: Fill['reason'] = 'stop-loss'
     if (trailing !== undefined) {
       const level = holding.best * (1 - side * trailing)
-      if (stop !== stop || side * (level - stop) > 0) {
+      if (Number.isNaN(stop) || side * (level - stop) > 0) {
         stop = level
         reason = 'trailing-stop'
       }
@@ -286,8 +286,7 @@ export class PaperBroker {
   #fill(asset: number, units: number, price: number, quoted: number, reason: Fill['reason'], orderId?: string): void {
     const holding = this.#holdings[asset]!
     const notional = units * price
-    const commission =
-      reason === 'ruin' ? 0 : this.#costs.commission * Math.abs(notional) + this.#costs.fixedCommission
+    const commission = reason === 'ruin' ? 0 : this.#costs.commission * Math.abs(notional) + this.#costs.fixedCommission
     this.cash -= notional + commission
     this.commissionTotal += commission
     this.slippageTotal += Math.abs(units) * Math.abs(price - quoted)

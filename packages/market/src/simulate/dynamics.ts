@@ -1,3 +1,4 @@
+import { lgamma } from '@regimen/core/math'
 import { checkParameters, type MarketParameters } from './parameters.ts'
 
 /** The parameters of one asset per bar, with everything constant computed once. Simulator and true filter share it. */
@@ -52,26 +53,11 @@ export function nextVariance(d: Dynamics, h: number, shock: number): number {
 
 const LOG_2PI = Math.log(2 * Math.PI)
 
-/** ln Γ(x) for x > 0 by Stirling's series after shifting x above 8; good to 1e-14. */
-function logGamma(x: number): number {
-  let shift = 0
-  let y = x
-  while (y < 8) {
-    shift -= Math.log(y)
-    y++
-  }
-  const z = 1 / (y * y)
-  const series = (1 / 12 - z * (1 / 360 - z * (1 / 1260 - z * (1 / 1680 - z * (1 / 1188 - (z * 691) / 360360))))) / y
-  return shift + (y - 0.5) * Math.log(y) - y + 0.5 * LOG_2PI + series
-}
-
 /** Log density of a standardized shock: unit-variance Student-t (or Gaussian), mixed with the jump component. */
 export function shockDensity(d: Dynamics): (z: number) => number {
   const { degrees: v, jumpRate, jumpMean, jumpDeviation } = d
   const gaussian = v === Infinity
-  const constant = gaussian
-    ? -0.5 * LOG_2PI
-    : logGamma((v + 1) / 2) - logGamma(v / 2) - 0.5 * Math.log(Math.PI * (v - 2))
+  const constant = gaussian ? -0.5 * LOG_2PI : lgamma((v + 1) / 2) - lgamma(v / 2) - 0.5 * Math.log(Math.PI * (v - 2))
   const power = -(v + 1) / 2
   const body = gaussian
     ? (z: number): number => constant - 0.5 * z * z

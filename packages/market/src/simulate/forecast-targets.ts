@@ -12,6 +12,11 @@ export interface ForecastTargetsOptions {
   maxPosition?: number
   /** The position is kept while the wanted one differs by no more than this fraction of the full one. 0 or more. @default 0.25 */
   band?: number
+  /**
+   * Bars over which mean and variance are averaged exponentially before they are judged. On intraday bars a day, so that
+   * neither the hour's seasonality nor one bar's echo is traded at full cost. 1 or more. @default 1
+   */
+  horizon?: number
 }
 
 /**
@@ -35,11 +40,12 @@ export function forecastTargets(
   options: ForecastTargetsOptions,
 ): Float64Array {
   const where = 'market/forecast-targets'
-  const { barsPerYear, fullAt = 2, risk = 0.15, maxPosition = 1, band = 0.25 } = options
+  const { barsPerYear, fullAt = 2, risk = 0.15, maxPosition = 1, band = 0.25, horizon = 1 } = options
   for (const [name, value] of Object.entries({ barsPerYear, fullAt, risk, maxPosition })) {
     check(value > 0 && value < Infinity, where, () => `${name} must be above 0, got ${describe(value)}.`)
   }
   check(band >= 0, where, () => `band must be 0 or more, got ${describe(band)}.`)
+  check(horizon >= 1, where, () => `horizon must be 1 bar or more, got ${describe(horizon)}.`)
   const { mean, variance } = forecast
   check(
     mean.length === variance.length,
@@ -48,10 +54,14 @@ export function forecastTargets(
   )
   const targets = new Float64Array(mean.length)
   let held = 0
+  let m = mean[0] ?? 0
+  let v = variance[0] ?? 1
   for (let t = 0; t < targets.length; t++) {
-    const deviation = Math.sqrt(variance[t]! * barsPerYear)
+    m += (mean[t]! - m) / horizon
+    v += (variance[t]! - v) / horizon
+    const deviation = Math.sqrt(v * barsPerYear)
     const full = Math.min(maxPosition, risk / deviation)
-    const sharpe = ((mean[t]! + variance[t]! / 2) * barsPerYear) / deviation
+    const sharpe = ((m + v / 2) * barsPerYear) / deviation
     const wanted = full * Math.max(-1, Math.min(1, sharpe / fullAt))
     if (Math.abs(wanted - held) > band * full) held = wanted
     targets[t] = held

@@ -105,7 +105,8 @@ export function checkParameters(parameters: MarketParameters): void {
       check(
         row.length === k && row[i] === 0 && row.every((p) => p >= 0) && Math.abs(sum - 1) < 1e-9,
         where,
-        () => `row ${i} of transitions must be ${k} probabilities with sum 1 and 0 on the diagonal, got ${row.join(' ')}.`,
+        () =>
+          `row ${i} of transitions must be ${k} probabilities with sum 1 and 0 on the diagonal, got ${row.join(' ')}.`,
         'How long a regime stays is its duration, not part of this matrix.',
       )
     }

@@ -38,12 +38,12 @@ function regimes(table: RegimeTable): RegimeParameters[] {
 }
 
 const EQUITY: RegimeTable = [
-  [0.24, 0.1, 0.04, 120],
-  [0.3, 0.21, 0.03, 45],
+  [0.21, 0.1, 0.04, 120],
+  [0.27, 0.21, 0.03, 45],
   [0.02, 0.09, -0.05, 60],
-  [0.0, 0.22, -0.06, 35],
-  [-0.22, 0.14, 0.04, 45],
-  [-0.6, 0.34, 0.03, 30],
+  [0, 0.22, -0.06, 35],
+  [-0.2, 0.14, 0.04, 45],
+  [-0.54, 0.34, 0.03, 30],
 ]
 const FOREX: RegimeTable = [
   [0.13, 0.065, 0.05, 130],
@@ -81,11 +81,15 @@ function hours(shape: (hour: number) => number): number[] {
   return Array.from({ length: 24 }, (_, h) => shape(h))
 }
 
-function stretch(table: RegimeTable, barsPerDay: number, phi: number): RegimeTable {
+/**
+ * The same market on shorter bars. Shorter bars show their regime sooner, so the drifts are scaled to keep the ceiling
+ * where it belongs; an hour's echo is fainter than a day's.
+ */
+function stretch(table: RegimeTable, barsPerDay: number, drifts: number, echo: number): RegimeTable {
   return table.map(([drift, volatility, autoregression, stay]) => [
-    drift,
+    drift * drifts,
     volatility,
-    autoregression * phi,
+    autoregression * echo,
     stay * barsPerDay,
   ])
 }
@@ -167,7 +171,7 @@ const cryptoDaily: MarketParameters = {
   costs: { commission: 0.001, spread: 0.0004, slippage: 0.0002, borrowRate: 0.05 },
 }
 
-const PRESETS = {
+const PRESETS: { readonly [name in PresetName]: MarketParameters } = {
   'equity-daily': equityDaily,
   'forex-daily': forexDaily,
   'commodity-daily': commodityDaily,
@@ -178,7 +182,7 @@ const PRESETS = {
     interval: HOUR,
     barsPerYear: 261 * 7,
     calendar: { kind: 'session', openHour: 14, hours: 7 },
-    regimes: regimes(stretch(EQUITY, 7, 0.5)),
+    regimes: regimes(stretch(EQUITY, 7, 0.75, 0.2)),
     overnight: 0.5,
     seasonality: { volatility: SESSION_VOLATILITY, volume: SESSION_VOLUME },
     volume: { ...VOLUME, level: 140_000 },
@@ -188,7 +192,7 @@ const PRESETS = {
     name: 'forex-hourly',
     interval: HOUR,
     barsPerYear: 261 * 24,
-    regimes: regimes(stretch(FOREX, 24, 0.5)),
+    regimes: regimes(stretch(FOREX, 24, 1, 0.05)),
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
   },
@@ -197,7 +201,7 @@ const PRESETS = {
     name: 'commodity-hourly',
     interval: HOUR,
     barsPerYear: 261 * 24,
-    regimes: regimes(stretch(COMMODITY, 24, 0.5)),
+    regimes: regimes(stretch(COMMODITY, 24, 0.95, 0.05)),
     overnight: 0,
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
@@ -207,7 +211,7 @@ const PRESETS = {
     name: 'crypto-hourly',
     interval: HOUR,
     barsPerYear: 365.25 * 24,
-    regimes: regimes(stretch(CRYPTO, 24, 0.5)),
+    regimes: regimes(stretch(CRYPTO, 24, 0.65, 0.05)),
     seasonality: { volatility: GLOBAL_VOLATILITY, volume: GLOBAL_VOLUME },
     volume: { ...VOLUME, level: 40_000 },
   },
@@ -258,13 +262,25 @@ const PRESETS = {
     innovations: {},
     overnight: 0,
   },
-} as const satisfies { readonly [name: string]: MarketParameters }
+}
 
 /** Name of a frozen preset. */
-export type PresetName = keyof typeof PRESETS
+export type PresetName =
+  | 'equity-daily'
+  | 'forex-daily'
+  | 'commodity-daily'
+  | 'crypto-daily'
+  | 'equity-hourly'
+  | 'forex-hourly'
+  | 'commodity-hourly'
+  | 'crypto-hourly'
+  | 'equity-basket-daily'
+  | 'no-regimes-daily'
+  | 'random-walk'
+  | 'separable'
 
 /** Names of all presets. */
-export const presetNames: readonly PresetName[] = Object.keys(PRESETS) as PresetName[]
+export const presetNames: readonly PresetName[] = /* @__PURE__ */ Object.keys(PRESETS) as PresetName[]
 
 /**
  * Returns the ground truth of a frozen preset: `equity`, `forex`, `commodity` and `crypto`, each `-daily` and `-hourly`,
@@ -288,5 +304,5 @@ export function preset(name: PresetName): MarketParameters {
     'market/simulate',
     () => `preset must be one of ${presetNames.join(', ')}, got ${describe(name)}.`,
   )
-  return structuredClone(PRESETS[name]) as MarketParameters
+  return structuredClone(PRESETS[name])
 }

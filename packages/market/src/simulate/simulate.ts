@@ -95,7 +95,7 @@ export function simulate(market: PresetName | MarketParameters, options: Simulat
     const { degrees, jumpRate, jumpMean, jumpDeviation } = dynamics[0]!
     const factor = common.normal()
     // One mixing variable for all assets keeps each one's marginal Student-t and makes extremes joint.
-    const mix = degrees === Infinity ? 1 : Math.sqrt((degrees - 2) / (2 * gamma(common, degrees / 2)))
+    const mix = degrees === Infinity ? 1 : Math.sqrt((degrees - 2) / (2 * common.gamma(degrees / 2)))
     const jumps = jumpRate > 0 && common.uniform() < jumpRate
     const season = seasonOf(parameters, time[t]!)
     const gapShare = t === 0 ? 0 : gapShareOf(parameters, time[t]!, time[t - 1]!)
@@ -152,15 +152,4 @@ function writeBar(
   bars.high[t] = Math.max(open, close, open * Math.exp(up))
   bars.low[t] = Math.min(open, close, open * Math.exp(down), dip > 0 ? Math.min(open, close) * (1 - dip) : Infinity)
   return close
-}
-
-/** Marsaglia and Tsang's method for a shape of 1 or more. */
-function gamma(rng: Rng, shape: number): number {
-  const d = shape - 1 / 3
-  const c = 1 / Math.sqrt(9 * d)
-  for (;;) {
-    const x = rng.normal()
-    const v = (1 + c * x) ** 3
-    if (v > 0 && Math.log(1 - rng.uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v
-  }
 }

@@ -1,7 +1,7 @@
 import { checkAxis, checkLength, checkNumbers } from '../doors.ts'
 import { formatNumber, valueAt } from '../format.ts'
 import type { Fallback } from '../render/fallback.ts'
-import { type AxisValues, axisValues, cell, type Panel, writeX } from '../render/figure.ts'
+import { type AxisValues, axisValues, cell, type Json, type Panel, writeX } from '../render/figure.ts'
 import { drawDecorations } from '../render/marks.ts'
 import type { AxisOptions, Numbers } from '../types.ts'
 import { drawLine, type LineSeries } from './lines.ts'
@@ -31,6 +31,7 @@ interface Candles {
 
 const WHERE = 'report/candle-chart'
 const MOST = 1000
+const HOVER = [0, 1, 2].map((i) => `%{customdata[${i}]:,.5~g}`)
 
 /**
  * Describes open-high-low-close bars. More bars than `sampling.maxPoints` (1000) are merged in equal groups (first open,
@@ -69,17 +70,22 @@ export function candleChart(options: CandleChartOptions): CandleChart {
 export function drawCandles(panel: Panel, chart: CandleChart): void {
   const axis = axisValues(chart, chart.close.length)
   const candles = mergeCandles(chart, axis)
-  const width = medianStep(candles.x) * 0.72
-  for (const up of [true, false]) {
-    const chosen = candles.x.flatMap((_, i) =>
-      (candles.close[i] as number) >= (candles.open[i] as number) === up ? [i] : [],
-    )
-    drawSide(panel, candles, chosen, up, width)
-  }
+  const half = medianStep(candles.x) * 0.36
+  for (const up of [true, false]) drawSide(panel, candles, up, half)
+  panel.figure.trace({
+    type: 'scatter',
+    mode: 'lines',
+    x: candles.x.map(cell),
+    y: candles.close.map(cell),
+    yaxis: panel.y,
+    line: { width: 0, color: '@ink' },
+    customdata: candles.x.map((_, i) => [cell(candles.open[i]), cell(candles.high[i]), cell(candles.low[i])]),
+    hovertemplate: `open ${HOVER[0]}  high ${HOVER[1]}  low ${HOVER[2]}  close <b>%{y:,.5~g}</b><extra></extra>`,
+  })
   for (const line of chart.series ?? []) {
     drawLine(panel, axis, line, line.color ?? panel.figure.palette.of(line.name), chart)
   }
-  drawDecorations(panel, axis, chart)
+  drawDecorations(panel, axis, chart, chart.close)
 }
 
 export function candleFallback(chart: CandleChart): Fallback {
@@ -95,35 +101,23 @@ export function candleFallback(chart: CandleChart): Fallback {
   }
 }
 
-function drawSide(panel: Panel, candles: Candles, chosen: readonly number[], up: boolean, width: number): void {
+/** Wicks and bodies of the candles that rose, or of those that did not, each as one outline with gaps. */
+function drawSide(panel: Panel, candles: Candles, up: boolean, half: number): void {
+  const [wickX, wickY, bodyX, bodyY]: [Json[], Json[], Json[], Json[]] = [[], [], [], []]
+  for (const [i, x] of candles.x.entries()) {
+    const [open, close] = [cell(candles.open[i]), cell(candles.close[i])]
+    if ((close as number) >= (open as number) !== up) continue
+    wickX.push(x, x, null)
+    wickY.push(cell(candles.low[i]), cell(candles.high[i]), null)
+    const [left, right] = [cell(x - half), cell(x + half)]
+    bodyX.push(left, right, right, left, left, null)
+    bodyY.push(open, open, close, close, open, null)
+  }
   const color = up ? '@up' : '@down'
-  const wicks = panel.figure.trace({
-    type: 'scatter',
-    mode: 'lines',
-    x: chosen.flatMap((i) => [cell(candles.x[i]), cell(candles.x[i]), null]),
-    y: chosen.flatMap((i) => [cell(candles.low[i]), cell(candles.high[i]), null]),
-    yaxis: panel.y,
-    line: { color, width: 1 },
-    hoverinfo: 'skip',
-  })
-  const bodies = panel.figure.trace({
-    type: 'bar',
-    x: chosen.map((i) => cell(candles.x[i])),
-    base: chosen.map((i) => cell(candles.open[i])),
-    y: chosen.map((i) => cell((candles.close[i] as number) - (candles.open[i] as number))),
-    yaxis: panel.y,
-    width,
-    customdata: chosen.map((i) => [
-      cell(candles.open[i]),
-      cell(candles.high[i]),
-      cell(candles.low[i]),
-      cell(candles.close[i]),
-    ]),
-    marker: { color, line: { color, width: 1 } },
-    hovertemplate:
-      'O %{customdata[0]:,.5~g}  H %{customdata[1]:,.5~g}  L %{customdata[2]:,.5~g}  C <b>%{customdata[3]:,.5~g}</b><extra></extra>',
-  })
-  panel.figure.legend(up ? 'up' : 'down', color, 'box', { traces: [wicks, bodies] })
+  const shared = { type: 'scatter', mode: 'lines', yaxis: panel.y, hoverinfo: 'skip' } as const
+  const line = { color, width: 1, simplify: false }
+  panel.figure.trace({ ...shared, x: wickX, y: wickY, line })
+  panel.figure.trace({ ...shared, x: bodyX, y: bodyY, line, fill: 'toself', fillcolor: color })
 }
 
 function mergeCandles(chart: CandleChart, axis: AxisValues): Candles {

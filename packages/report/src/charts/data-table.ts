@@ -41,12 +41,16 @@ export interface TablePayload {
   readonly rows: readonly (readonly string[])[]
   /** Sort keys of numeric columns, `null` for text. */
   readonly keys: readonly ((number | null)[] | null)[]
+  /** Columns set to the right: numbers that are no dates. */
+  readonly right: readonly boolean[]
   readonly best: readonly [row: number, column: number][]
   readonly pageSize: number
   readonly sort: readonly [column: number, descending: boolean] | null
 }
 
 const WHERE = 'report/data-table'
+/** Characters from which a column keeps a readable width on narrow screens. */
+const LONG = 28
 
 /**
  * Describes a table that readers sort by a click on a column and, when it is long, search: metrics of strategies,
@@ -88,6 +92,7 @@ export function tablePayload(table: DataTable): TablePayload {
   return {
     rows: table.rows.map((row) => row.map((value, c) => write(value, table.columns[c]?.format))),
     keys: numeric.map((yes, c) => (yes ? table.rows.map((row) => key(row[c])) : null)),
+    right: table.columns.map(({ format }, c) => numeric[c] === true && format !== 'date' && format !== 'time'),
     best: table.columns.flatMap((column, c) => bestRows(table, column, c)),
     pageSize: table.pageSize ?? 25,
     sort: table.sort ? [table.sort.column, table.sort.descending ?? false] : null,
@@ -97,13 +102,14 @@ export function tablePayload(table: DataTable): TablePayload {
 /** The table with its first page of rows; the script takes over from there. */
 export function tableHtml(table: DataTable, payload: TablePayload, id: string): string {
   const head = table.columns.map((column, c) => {
-    const kind = payload.keys[c] ? ' class="num"' : ''
+    const long = payload.rows.some((row) => (row[c]?.length ?? 0) > LONG)
+    const kind = payload.right[c] ? ' class="num"' : long ? ' class="long"' : ''
     return `<th scope="col"${kind}><button type="button" data-column="${c}">${escapeHtml(column.name)}</button></th>`
   })
   const best = new Set(payload.best.map(([row, column]) => `${row} ${column}`))
   const body = payload.rows.slice(0, payload.pageSize).map((row, r) => {
     const cells = row.map((text, c) => {
-      const names = [payload.keys[c] ? 'num' : '', best.has(`${r} ${c}`) ? 'best' : ''].filter(Boolean).join(' ')
+      const names = [payload.right[c] ? 'num' : '', best.has(`${r} ${c}`) ? 'best' : ''].filter(Boolean).join(' ')
       return `<td${names ? ` class="${names}"` : ''}>${escapeHtml(text)}</td>`
     })
     return `<tr>${cells.join('')}</tr>`

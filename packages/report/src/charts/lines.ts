@@ -129,7 +129,7 @@ export function drawLines(panel: Panel, chart: LineChart): void {
     const bands = (line.bands ?? []).map((band) => drawBand(panel, axis, band, color, chart.sampling, line))
     drawLine(panel, axis, line, color, chart, bands)
   }
-  drawDecorations(panel, axis, chart)
+  drawDecorations(panel, axis, chart, chart.series[0]?.y ?? [])
 }
 
 /** One line of a chart, with its legend entry; candles use it for their overlays. */

@@ -94,13 +94,10 @@ export function parallelFigure(chart: ParallelCoordinates, palette: Palette): Fi
   const scaled = chart.axes.map(scaleAxis)
   const lines = chart.axes[0]?.values.length ?? 0
   const colored = scaled[chart.colorBy ?? chart.axes.length - 1] as Scaled
-  const quality = (i: number): number => {
-    const unit = colored.unit[i] as number
-    return Number.isNaN(unit) ? 0 : chart.best === 'low' ? 1 - unit : unit
-  }
+  const place = rankLines(colored.unit, chart.best ?? 'high')
   for (let k = 0; k < CLASSES; k++) {
     const own: number[] = []
-    for (let i = 0; i < lines; i++) if (Math.min(CLASSES - 1, Math.floor(quality(i) * CLASSES)) === k) own.push(i)
+    for (let i = 0; i < lines; i++) if (place[i] === k) own.push(i)
     if (own.length === 0) continue
     const opacity = LOWEST + ((1 - LOWEST) * k) / (CLASSES - 1)
     figure.trace({
@@ -166,6 +163,19 @@ export function parallelFallback(chart: ParallelCoordinates): Fallback {
     head: chart.axes.map((axis) => axis.name),
     rows: Array.from({ length: lines }, (_, i) => chart.axes.map((axis) => write(axis, i))),
   }
+}
+
+/** Class of each line: the best twelfth is the last class, the rest are equal groups by rank; missing values come first. */
+function rankLines(unit: readonly number[], best: 'high' | 'low'): number[] {
+  const score = unit.map((value) => (Number.isNaN(value) ? Number.NEGATIVE_INFINITY : best === 'low' ? -value : value))
+  const order = score.map((_, i) => i).sort((a, b) => (score[b] as number) - (score[a] as number) || a - b)
+  const top = Math.max(1, Math.round(order.length / 12))
+  const place = new Array<number>(unit.length).fill(0)
+  for (const [rank, i] of order.entries()) {
+    const rest = Math.floor(((rank - top) * (CLASSES - 1)) / Math.max(1, order.length - top))
+    place[i] = score[i] === Number.NEGATIVE_INFINITY ? 0 : rank < top ? CLASSES - 1 : CLASSES - 2 - rest
+  }
+  return place
 }
 
 function scaleAxis(axis: ParallelAxis): Scaled {

@@ -45,7 +45,8 @@ export function ribbonChart(options: RibbonChartOptions): RibbonChart {
 }
 
 export function drawRibbonStrip(panel: Panel, chart: RibbonChart): void {
-  drawRibbon(panel, axisValues(chart, ribbonLength(chart)), ribbonOf(chart), 0.95)
+  const style = { opacity: 0.95, layer: 'above', prefix: `${chart.title}: `, y: () => 0.5 } as const
+  drawRibbon(panel, axisValues(chart, ribbonLength(chart)), ribbonOf(chart), style)
 }
 
 export function ribbonFallback(chart: RibbonChart): Fallback {

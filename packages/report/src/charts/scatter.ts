@@ -80,7 +80,7 @@ export function scatterFigure(chart: ScatterChart, palette: Palette): Figure {
   const panel = figure.panel(axis(chart.yTitle, chart.yFormat, chart.yScale))
   if (chart.diagonal) drawDiagonal(chart, figure, panel.y)
   for (const [group, indices] of groupPoints(chart)) {
-    const color = palette.of(group || chart.title)
+    const color = group ? palette.of(group) : '@c0'
     const sizes = weights(chart, indices)
     const trace = figure.trace({
       type: 'scatter',

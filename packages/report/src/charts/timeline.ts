@@ -78,7 +78,7 @@ export function timelineAxis(chart: Timeline): JsonObject {
 export function drawTimeline(panel: Panel, chart: Timeline): void {
   const lanes = timelineLanes(chart)
   for (const [kind, marks] of groupEvents(chart.events)) {
-    const color = panel.figure.palette.of(kind)
+    const color = panel.figure.palette.event(kind)
     const trace = panel.figure.trace({
       type: 'scatter',
       mode: 'markers',
@@ -89,7 +89,7 @@ export function drawTimeline(panel: Panel, chart: Timeline): void {
       marker: {
         color,
         size: 12,
-        symbol: eventSymbol(panel.figure.palette.index(kind)),
+        symbol: eventSymbol(panel.figure.palette.eventIndex(kind)),
         line: { color: '@surface', width: 1 },
       },
       hovertemplate: '%{text}<extra></extra>',

@@ -57,8 +57,8 @@ const layoutOf = (figure, plot) => {
     height: figure.height,
     showlegend: false,
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom',
-    paper_bgcolor: 'rgba(0,0,0,0)',
-    plot_bgcolor: 'rgba(0,0,0,0)',
+    paper_bgcolor: resolve('@surface'),
+    plot_bgcolor: resolve('@surface'),
     font: { family, color: ink, size: 12 },
     hoverlabel: {
       bgcolor: resolve('@raised'),
@@ -72,6 +72,8 @@ const layoutOf = (figure, plot) => {
 const config = {
   responsive: true,
   displaylogo: false,
+  showSendToCloud: false,
+  plotlyServerURL: '',
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'zoomIn2d', 'zoomOut2d'],
 }
 
@@ -203,7 +205,7 @@ payload.tables.forEach((table, t) => {
       const line = document.createElement('tr')
       table.rows[r].forEach((text, c) => {
         const cell = line.insertCell()
-        if (table.keys[c]) cell.classList.add('num')
+        if (table.right[c]) cell.classList.add('num')
         if (best.has(r + ' ' + c)) cell.classList.add('best')
         marked(cell, text, words)
       })
@@ -241,8 +243,17 @@ payload.tables.forEach((table, t) => {
   update()
 })
 
+let themeOnScreen = root.dataset.theme
 addEventListener('beforeprint', () => {
+  themeOnScreen = root.dataset.theme
+  root.dataset.theme = 'light'
+  root.classList.add('printing')
   for (const plot of plots) draw(plot)
+})
+addEventListener('afterprint', () => {
+  root.dataset.theme = themeOnScreen
+  root.classList.remove('printing')
+  redraw()
 })
 work()
 })()`

@@ -44,7 +44,7 @@ section>h2+.prose{color:var(--muted)}
 code{font:.92em var(--mono);background:var(--raised);padding:1px 5px;border-radius:4px}
 pre{overflow-x:auto;background:var(--raised);padding:12px 14px;border-radius:8px}pre code{padding:0;background:none}
 figure{margin:16px 0 0;padding:16px 18px 12px;background:var(--surface);border:1px solid var(--rule);border-radius:12px;min-width:0}
-figcaption{margin-bottom:8px;overflow-wrap:anywhere}figcaption strong{display:block;font-size:15px;font-weight:620}figcaption span{display:block;color:var(--muted);font-size:13.5px;max-width:80ch}
+figcaption{margin-bottom:8px;overflow-wrap:anywhere}figcaption strong{display:block;font-size:15px;font-weight:620}figcaption span{display:block;color:var(--muted);font-size:13.5px;max-width:105ch;text-wrap:pretty}
 .row{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:0 16px;align-items:stretch}
 .row>div{min-width:0;display:flex;flex-direction:column}.row>div>figure{flex:1}
 .plot{width:100%;min-width:0}html:not(.scripted) .plot{display:none}
@@ -67,10 +67,10 @@ html:not(.scripted) .legend{display:none}
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding:8px 0 4px}
-th,td{text-align:left;padding:6px 12px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top}
+th,td{text-align:left;padding:6px 18px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top}
 th{font-weight:600;color:var(--muted);border-bottom-color:var(--rule);white-space:nowrap}
 td.num,th.num{text-align:right;white-space:nowrap}
-td.best{font-weight:700}
+td.best{font-weight:700}th.long{min-width:240px}
 tbody tr:hover td{background:var(--raised)}
 .table th button{border:0;background:none;padding:0;font-weight:600;color:var(--muted);white-space:nowrap}.table th button:hover{color:var(--ink)}
 th[aria-sort] button{color:var(--ink)}th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
@@ -82,9 +82,9 @@ mark{background:color-mix(in srgb,var(--c4) 38%,transparent);color:inherit;borde
 .pager button{border:1px solid var(--rule);background:var(--surface);border-radius:7px;padding:3px 10px}.pager button:disabled{opacity:.45;cursor:default}
 .data{margin-top:4px;font-size:13px}.data summary{color:var(--muted);cursor:pointer;width:fit-content}
 .heat{border-collapse:separate;border-spacing:2px;table-layout:auto}
-.heat th{border:0;font-weight:500;padding:4px 8px 4px 0}.heat thead th{text-align:center;padding:2px 4px}
+.heat th{border:0;font-weight:500;padding:4px 8px 4px 0;white-space:normal;vertical-align:middle;line-height:1.3}.heat thead th{text-align:center;padding:2px 4px}
 .heat .corner{border:0;color:var(--muted);font-size:12px;white-space:nowrap}
-.heat td[class]:not(.corner){border:0;border-radius:4px;text-align:center;padding:8px 4px;min-width:44px;background:color-mix(in srgb,var(--h) var(--s),var(--raised))}
+.heat td[class]:not(.corner){border:0;border-radius:4px;text-align:center;vertical-align:middle;padding:8px 2px;min-width:42px;background:color-mix(in srgb,var(--h) var(--s),var(--raised))}
 .heat .p{--h:var(--bullHigh)}.heat .n{--h:var(--bearHigh)}.heat .deep{color:#fff}
 .heat td.none:not(.corner){background:repeating-linear-gradient(45deg,var(--raised) 0 4px,var(--rule) 4px 5px);color:var(--muted)}
 .heat.dense{border-spacing:1px;table-layout:fixed}.heat.dense td[class]:not(.corner){min-width:0;padding:0;height:14px;border-radius:1px}
@@ -93,10 +93,10 @@ mark{background:color-mix(in srgb,var(--c4) 38%,transparent);color:inherit;borde
 .heat-scale i{width:120px;height:8px;border-radius:4px;background:linear-gradient(90deg,var(--raised),var(--bullHigh))}.heat-scale.diverging i{background:linear-gradient(90deg,var(--bearHigh),var(--raised),var(--bullHigh))}
 .tabs{margin-top:16px}[role=tablist]{display:flex;gap:4px;overflow-x:auto;border-bottom:1px solid var(--rule)}
 [role=tab]{flex:none;border:0;background:none;padding:8px 12px;color:var(--muted);border-bottom:2px solid transparent}[role=tab][aria-selected=true]{color:var(--ink);font-weight:600;border-bottom-color:var(--c0)}
-.scripted [data-closed]{display:none}.scripted .tab-title,html:not(.scripted) [role=tablist]{display:none}
+.scripted:not(.printing) [data-closed]{display:none}.scripted:not(.printing) .tab-title,html:not(.scripted) [role=tablist]{display:none}
 .notice{background:var(--raised);padding:10px 14px;border-radius:8px}
 footer{margin-top:44px;padding-top:14px;border-top:1px solid var(--rule);color:var(--muted);font-size:13px;overflow-wrap:anywhere}
-@media(max-width:600px){body{padding:18px 14px 40px}h1{font-size:23px}h2{font-size:18px}nav{margin:14px -14px 0;padding:9px 14px}figure{padding:13px 12px 10px;border-radius:10px}.cards{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.card{padding:11px 12px}.card .value{font-size:22px}.heat td[class]:not(.corner){min-width:34px;padding:7px 2px;font-size:12px}}
+@media(max-width:600px){body{padding:18px 14px 40px}h1{font-size:23px}h2{font-size:18px}nav{margin:14px -14px 0;padding:9px 14px}figure{padding:13px 12px 10px;border-radius:10px}.cards{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}.card{padding:11px 12px}.card .value{font-size:22px}.heat td[class]:not(.corner){min-width:0;padding:7px 1px;font-size:11px}.heat th{font-size:12px}}
 @media(prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
-@media print{body{max-width:none;padding:0;background:#fff;font-size:11pt}nav,#theme,.skip,.pager,.tools,details.data{display:none!important}figure,.card{break-inside:avoid;border-color:#ccc}section{break-before:auto}.scripted [data-closed]{display:block}.scripted .tab-title{display:block}[role=tablist]{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;background:#fff;font-size:11pt}nav,#theme,.skip,.pager,.tools,details.data{display:none!important}figure,.card{break-inside:avoid;border-color:#ccc}section{break-before:auto}[role=tablist]{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 `

@@ -1,6 +1,6 @@
 import { escapePlotly } from '../escape.ts'
 import { formatNumber, plotlyFormat, valueAt } from '../format.ts'
-import type { Color, Palette } from '../palette.ts'
+import { type Color, type Palette, TOKENS } from '../palette.ts'
 import type { AxisOptions, Numbers } from '../types.ts'
 
 /** Anything that becomes JSON; `undefined` fields are left out. */
@@ -112,7 +112,7 @@ export class FigureBuilder {
         ...(this.#shapes.length > 0 ? { shapes: this.#shapes } : {}),
         ...(this.#annotations.length > 0 ? { annotations: this.#annotations } : {}),
       },
-      legend: [...this.#legend.values()],
+      legend: [...this.#legend.values()].sort((a, b) => legendRank(a) - legendRank(b)),
       height: plotHeight + MARGIN.t + bottom,
     }
   }
@@ -161,4 +161,11 @@ export function cell(value: number | null | undefined): number | null {
 
 export function pick(values: Numbers, indices: readonly number[]): (number | null)[] {
   return indices.map((i) => cell(values[i]))
+}
+
+const ORDER = Object.keys(TOKENS)
+
+/** Lines and points come first, in their order; fixed labels such as regimes follow in the palette's order. */
+function legendRank(entry: LegendEntry): number {
+  return entry.mark === 'box' && entry.shapes.length > 0 ? 1 + ORDER.indexOf(entry.color.slice(1)) : 0
 }

@@ -1,10 +1,20 @@
 import { escapePlotly } from '../escape.ts'
-import { formatNumber } from '../format.ts'
+import { formatNumber, valueAt } from '../format.ts'
 import type { Color } from '../palette.ts'
-import type { AxisOptions, EventMark, Ribbon, RibbonSegment } from '../types.ts'
+import type { AxisOptions, EventMark, Numbers, Ribbon, RibbonSegment } from '../types.ts'
 import { type AxisValues, cell, type Json, type Panel } from './figure.ts'
 
-const INSET = 0.002
+const HOVER_POINTS = 1500
+
+/** How a ribbon lies in its panel. */
+export interface RibbonStyle {
+  readonly opacity: number
+  readonly layer: 'above' | 'below'
+  /** Text before the label in the hover. */
+  readonly prefix: string
+  /** Height of the hover's point. */
+  readonly y: (index: number) => number
+}
 
 /** Stretches of equal label, named. */
 export function ribbonSegments(ribbon: Ribbon): (RibbonSegment & { readonly name: string })[] {
@@ -25,52 +35,41 @@ export function ribbonSegments(ribbon: Ribbon): (RibbonSegment & { readonly name
   return found
 }
 
-/** Draws the stretches as one path per label (thousands of stretches stay cheap) and lets the hover name the label. */
-export function drawRibbon(panel: Panel, axis: AxisValues, ribbon: Ribbon, opacity: number): void {
+/**
+ * Draws the stretches as one path per label (thousands of stretches stay cheap) and names the label in the hover.
+ */
+export function drawRibbon(panel: Panel, axis: AxisValues, ribbon: Ribbon, style: RibbonStyle): void {
   const { figure } = panel
-  const segments = ribbonSegments(ribbon)
-  const byName = new Map<string, string[]>()
-  const hover: { x: (number | null)[]; text: string[] } = { x: [], text: [] }
-  for (const { start, end, name } of segments) {
-    const from = axis.at(start)
-    const to = edge(axis, end)
-    const [a, b] = [coordinate(axis, from), coordinate(axis, to)]
-    const path = byName.get(name) ?? []
-    path.push(`M${a},0L${b},0L${b},1L${a},1Z`)
-    byName.set(name, path)
-    const inset = (to - from) * INSET
-    hover.x.push(cell(from + inset), cell(to - inset))
-    hover.text.push(escapePlotly(name), escapePlotly(name))
+  const { opacity, layer, prefix, y } = style
+  const paths = new Map<string, string>()
+  const hover: { x: (number | null)[]; y: (number | null)[]; text: string[] } = { x: [], y: [], text: [] }
+  const step = Math.max(1, Math.floor(axis.length / HOVER_POINTS))
+  for (const { start, end, name } of ribbonSegments(ribbon)) {
+    const [a, b] = [coordinate(axis, axis.at(start)), coordinate(axis, edge(axis, end))]
+    paths.set(name, `${paths.get(name) ?? ''}M${a},0L${b},0L${b},1L${a},1Z`)
+    for (let i = start; i < end; i += step) {
+      hover.x.push(cell(axis.at(i)))
+      hover.y.push(cell(y(i)))
+      hover.text.push(escapePlotly(prefix + name))
+    }
   }
-  for (const [name, path] of byName) {
+  for (const [name, path] of paths) {
     const color = figure.palette.of(name)
-    const shape = figure.shape({
-      type: 'path',
-      xref: 'x',
-      yref: panel.area,
-      path: path.join(''),
-      fillcolor: withAlpha(color, opacity),
-      line: { width: 0 },
-      layer: 'below',
-    })
+    const fillcolor = withAlpha(color, opacity)
+    const area = { type: 'path', xref: 'x', yref: panel.area, layer }
+    const shape = figure.shape({ ...area, path, fillcolor, line: { width: 0 } })
     figure.legend(name, color, 'box', { shapes: [shape] })
   }
-  figure.trace({
-    type: 'scatter',
-    mode: 'lines',
-    ...hover,
-    y: hover.x.map(() => 0.5),
-    yaxis: panel.overlay(),
-    line: { width: 0 },
-    hovertemplate: '%{text}<extra></extra>',
-  })
+  const line = { width: 0, color: '@ink' }
+  const hovertemplate = '%{text}<extra></extra>'
+  figure.trace({ type: 'scatter', mode: 'lines', ...hover, yaxis: panel.y, line, hovertemplate })
 }
 
 /** Draws marks along the top of a panel, a thin line below each while there are few. */
 export function drawEvents(panel: Panel, events: readonly EventMark[]): void {
   const { figure } = panel
   for (const [kind, marks] of groupEvents(events)) {
-    const color = figure.palette.of(kind)
+    const color = figure.palette.event(kind)
     const trace = figure.trace({
       type: 'scatter',
       mode: 'markers',
@@ -81,7 +80,7 @@ export function drawEvents(panel: Panel, events: readonly EventMark[]): void {
       marker: {
         color,
         size: 10,
-        symbol: eventSymbol(figure.palette.index(kind)),
+        symbol: eventSymbol(figure.palette.eventIndex(kind)),
         line: { color: '@surface', width: 1.5 },
       },
       hovertemplate: '%{text}<extra></extra>',
@@ -106,9 +105,12 @@ export function drawEvents(panel: Panel, events: readonly EventMark[]): void {
   }
 }
 
-/** Draws the ribbon, events and reference lines that any chart over an x axis may have. */
-export function drawDecorations(panel: Panel, axis: AxisValues, options: AxisOptions): void {
-  if (options.ribbon) drawRibbon(panel, axis, options.ribbon, 0.2)
+/** Draws the ribbon, events and reference lines of a chart over an x axis; `y` is its main series. */
+export function drawDecorations(panel: Panel, axis: AxisValues, options: AxisOptions, y: Numbers): void {
+  if (options.ribbon) {
+    const style = { opacity: 0.2, layer: 'below', prefix: '', y: (i: number) => valueAt(y, i) } as const
+    drawRibbon(panel, axis, options.ribbon, style)
+  }
   if (options.events && options.events.length > 0) drawEvents(panel, options.events)
   for (const { y, label } of options.references ?? []) {
     panel.figure.shape({

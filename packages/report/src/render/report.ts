@@ -54,7 +54,7 @@ const FALLBACK_ROWS = 60
 
 /**
  * Renders a report into one HTML file that works offline: no request leaves it, and a content security policy forbids
- * any. Charts are drawn by an inlined Plotly (1.2 MB, left out when no chart needs it); tables, key figures, heat maps
+ * any. Charts are drawn by an inlined Plotly (over a megabyte, left out when no chart needs it); tables, key figures, heat maps
  * and text are plain HTML and readable without scripts, and every chart carries its numbers as a table. Light and dark
  * follow the reader's system until a button is pressed. The same input gives the same bytes.
  *

@@ -24,6 +24,12 @@ export interface CompileOptions {
   maxSignatures?: number
   /** Runtime sessions kept open; the least recently used is closed and reopened on demand. @default 8 */
   maxSessions?: number
+  /**
+   * Whether the runtime also rewrites the graph when it starts: `always`, `never`, or only below 2,500 operations
+   * (`auto`). It makes graphs run up to a quarter faster; the time it takes grows faster than the graph.
+   * @default 'auto'
+   */
+  rewrite?: 'auto' | 'always' | 'never'
   /** Directory where optimized graphs are kept between processes (Node only). @default none */
   cache?: string
   /** `eager` runs the function with plain tfjs, for debugging. @default 'compiled' */
@@ -87,7 +93,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
  *
  * ```ts
  * import { compile } from '@regimen/tensor'
- * import * as tf from '@tensorflow/tfjs-core'
+ * import * as tf from '@tensorflow/tfjs'
  *
  * const slope = compile((x: tf.Tensor) => tf.grad((v: tf.Tensor) => tf.sum(tf.square(v)))(x))
  * const { data } = await slope(new Float32Array([1, 2, 3]))
@@ -119,6 +125,8 @@ export function compile<Args extends readonly unknown[], R>(
     dispose: () => compiler.dispose(),
   })
 }
+
+const REWRITE_BELOW = 2500
 
 /** One form of arguments: what was recorded, the ONNX bytes, and the session while one is open. */
 interface Plan {
@@ -299,7 +307,9 @@ class Compiler {
 
   async #start(plan: Plan, runtime: Runtime): Promise<Session> {
     await this.#closeOldest()
-    const options = { ...plan.names, threads: this.#options.threads ?? 1 }
+    const { rewrite = 'auto', threads = 1 } = this.#options
+    const small = plan.explanation.passes.at(-1)!.nodes < REWRITE_BELOW
+    const options = { ...plan.names, threads, rewrite: rewrite === 'always' || (rewrite === 'auto' && small) }
     const started = systemClock.monotonic()
     const disk = this.#options.cache === undefined ? undefined : openDiskCache(this.#options.cache, runtime.name)
     const session = disk

@@ -31,7 +31,7 @@ export function openDiskCache(directory: string, runtime: string): DiskCache {
       const file = join(directory, `${key}.onnx`)
       if (fs.existsSync(file)) {
         onFound(true)
-        return runtime.start(fs.readFileSync(file), { ...options, isOptimized: true })
+        return runtime.start(fs.readFileSync(file), { ...options, rewrite: false })
       }
       onFound(false)
       // Written under another name first, so that a killed process leaves no half file.

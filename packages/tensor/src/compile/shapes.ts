@@ -53,6 +53,9 @@ const RULES: Record<string, Rule> = {
   Fill: (_, { shape, dtype, value }) => [
     { shape: shape as number[], dtype: (dtype as string | undefined) ?? tf.util.inferDtype(value as number) },
   ],
+  // tfjs's own kernels answer with a wrong shape for a negative axis.
+  Cumsum: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
+  Cumprod: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
   AddN: (inputs) => [{ shape: inputs['0']!.shape, dtype: inputs['0']!.dtype }],
   Sum: reduction,
   Max: reduction,
@@ -82,6 +85,24 @@ for (const kernel of ['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum',
 }
 for (const kernel of ['Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'LogicalOr']) {
   RULES[kernel] = comparison
+}
+RULES.SplitV = ({ x }, { numOrSizeSplits, axis }) => {
+  const at = tf.util.parseAxisParam(axis as number, x!.shape)[0]!
+  const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits as number | number[], at)
+  return sizes.map((size) => ({ shape: x!.shape.map((dim, i) => (i === at ? size : dim)), dtype: x!.dtype }))
+}
+RULES.PadV2 = ({ x }, { paddings }) => [
+  {
+    shape: (paddings as [number, number][]).map(([before, after], i) => before + x!.shape[i]! + after),
+    dtype: x!.dtype,
+  },
+]
+RULES.Tile = ({ x }, { reps }) => [{ shape: x!.shape.map((dim, i) => dim * (reps as number[])[i]!), dtype: x!.dtype }]
+RULES.ExpandDims = ({ input }, { dim }) => {
+  const shape = [...input!.shape]
+  const at = dim as number
+  shape.splice(at < 0 ? shape.length + at + 1 : at, 0, 1)
+  return [{ shape, dtype: input!.dtype }]
 }
 RULES.LogicalNot = ({ x }) => [{ shape: x!.shape, dtype: 'bool' }]
 RULES.Softmax = ({ logits }) => [{ shape: logits!.shape, dtype: logits!.dtype }]

@@ -1,12 +1,13 @@
 import { RegimenError } from '@regimen/core'
-import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
+import { useHigherOrderGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
 import { flattenTree, type Structure } from '../tree.ts'
 import { type Attrs, type Info, inferShape } from './shapes.ts'
 import { type Signature, zeros } from './signature.ts'
+import { type Listener, openTraceBackend, type TraceBackend, TracedData } from './trace-backend.ts'
 
 /** A tensor seen while tracing. */
 export interface TracedValue {
@@ -19,7 +20,7 @@ export interface TracedValue {
 /** One kernel call. */
 export interface TracedNode {
   readonly kernel: string
-  /** The tfjs op that called the kernel, for messages. */
+  /** Scope of the tfjs op that called the kernel; see {@link publicName}. */
   readonly op: string
   readonly inputs: Readonly<Record<string, number>>
   readonly attrs: Attrs
@@ -44,59 +45,17 @@ export interface Tracer {
 }
 
 type TensorInfo = tf.TensorInfo
-type TraceBackend = MathBackendCPU & { recorder: Recorder | undefined }
 
 let tracer: Promise<Tracer> | undefined
 
 /**
- * Registers the backend `trace`, which wraps each kernel of tfjs's `cpu` backend: kernels whose result's shape is known
- * from their inputs are only recorded, the rest also run, on zeros, for their shapes.
+ * Opens the recorder. Kernels whose result's shape is known from their inputs are only recorded; the rest also run, on
+ * zeros, for their shapes.
  */
 export function openTracer(): Promise<Tracer> {
-  tracer ??= createTracer()
+  useHigherOrderGradients()
+  tracer ??= openTraceBackend().then((backend) => ({ trace: (fn, signature) => traceTwice(backend, fn, signature) }))
   return tracer
-}
-
-async function createTracer(): Promise<Tracer> {
-  const { MathBackendCPU } = await import('@tensorflow/tfjs-backend-cpu')
-  if (tf.getBackend() === undefined || tf.getBackend() === null) await tf.ready()
-
-  class Backend extends MathBackendCPU {
-    recorder: Recorder | undefined
-
-    override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-      const dataId = {}
-      this.data.set(dataId, { values, dtype, refCount: 1 })
-      this.recorder?.written(dataId, values, shape, dtype)
-      return dataId
-    }
-
-    override readSync(dataId: object): tf.backend_util.BackendValues {
-      this.recorder?.refuseReading()
-      return super.readSync(dataId)
-    }
-
-    override read(dataId: object): Promise<tf.backend_util.BackendValues> {
-      this.recorder?.refuseReading()
-      return super.read(dataId)
-    }
-
-    override move(_dataId: object, _values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): void {
-      throw captured(shape, dtype)
-    }
-  }
-
-  const backend: TraceBackend = new Backend()
-  tf.registerBackend('trace', () => backend, 0)
-  for (const base of tf.getKernelsForBackend('cpu')) {
-    tf.registerKernel({
-      kernelName: base.kernelName,
-      backendName: 'trace',
-      kernelFunc: ({ inputs, attrs }) =>
-        backend.recorder!.called(base, inputs as Record<string, TensorInfo>, (attrs ?? {}) as Attrs),
-    })
-  }
-  return { trace: (fn, signature) => traceTwice(backend, fn, signature) }
 }
 
 /** Traces, then traces again to see that every constant came out the same. */
@@ -114,7 +73,7 @@ function traceOnce(
 ): Trace {
   const before = tf.getBackend()
   const recorder = new Recorder(backend, previous)
-  backend.recorder = recorder
+  backend.listener = recorder
   // Registered and built synchronously, so the switch is complete when the call returns.
   void tf.setBackend('trace')
   try {
@@ -138,17 +97,25 @@ function traceOnce(
       tf.engine().endScope()
     }
   } catch (error) {
+    dropTape()
     throw translate(error)
   } finally {
-    backend.recorder = undefined
+    backend.listener = undefined
     void tf.setBackend(before)
   }
 }
 
-class Recorder {
+/** tfjs keeps what a gradient saved when the gradient throws; nobody else would dispose of it. */
+function dropTape(): void {
+  const { state } = tf.engine()
+  if (state.gradientDepth > 0 || !state.activeTape) return
+  for (const { saved } of state.activeTape) tf.dispose(saved ?? [])
+  state.activeTape = []
+}
+
+class Recorder implements Listener {
   readonly #backend: TraceBackend
   readonly #previous: Trace | undefined
-  readonly #ids = new Map<object, number>()
   readonly #values: TracedValue[] = []
   readonly #nodes: TracedNode[] = []
   readonly #inputs: number[] = []
@@ -164,7 +131,7 @@ class Recorder {
   input(shape: readonly number[], dtype: TensorDtype): tf.Tensor {
     this.#expectInput = true
     const tensor = tf.tensor(zeros(dtype, shape), [...shape], dtype)
-    this.#inputs.push(this.#ids.get(tensor.dataId)!)
+    this.#inputs.push(this.#idOf(tensor.dataId)!)
     return tensor
   }
 
@@ -173,19 +140,18 @@ class Recorder {
     return this.input(spec.shape, 'float32')
   }
 
-  written(dataId: object, values: unknown, shape: readonly number[], dtype: tf.DataType): void {
+  written(traced: TracedData, values: unknown, shape: readonly number[], dtype: tf.DataType): void {
     if (this.#inKernel > 0) return
     const checked = checkDtype(dtype, 'made inside the function')
     if (this.#expectInput) {
       this.#expectInput = false
-      this.#ids.set(dataId, this.#add({ shape, dtype: checked }))
+      this.#claim(traced, { shape, dtype: checked })
       return
     }
     const data = toTyped(values as ArrayLike<number>, checked)
-    const id = this.#add({ shape, dtype: checked, data })
+    const id = this.#claim(traced, { shape, dtype: checked, data })
     const same = this.#previous?.values[id]
     if (this.#previous && !(same?.data && sameNumbers(same.data, data))) throw frozen(shape)
-    this.#ids.set(dataId, id)
   }
 
   called(base: tf.KernelConfig, inputs: Record<string, TensorInfo>, attrs: Attrs): TensorInfo | TensorInfo[] {
@@ -195,15 +161,15 @@ class Recorder {
     for (const name of Object.keys(inputs)) {
       const tensor = inputs[name]
       if (tensor === undefined || tensor === null) continue
-      const id = this.#ids.get(tensor.dataId)
+      const id = this.#idOf(tensor.dataId)
       if (id === undefined) throw captured(tensor.shape, tensor.dtype)
       ids[name] = id
     }
     const inferred = inferShape(kernel, inputs, attrs)
     const infos = inferred ?? this.#run(base, inputs, attrs)
-    const results = infos.map((info) => this.#lazy(info))
-    const outputs = results.map((result) => this.#ids.get(result.dataId)!)
-    const op = opName()
+    const results = infos.map((info) => this.#result(info))
+    const outputs = results.map((result) => this.#idOf(result.dataId)!)
+    const op = tf.engine().state.activeScope?.name ?? ''
     const node: TracedNode = { kernel, op, inputs: ids, attrs, outputs }
     const same = this.#previous?.nodes[this.#nodes.length]
     if (
@@ -219,7 +185,7 @@ class Recorder {
   finish(result: unknown): Trace {
     const { leaves, paths, structure } = flattenTree<tf.Tensor>(result)
     const outputs = leaves.map((tensor, i) => {
-      const id = tensor instanceof tf.Tensor ? this.#ids.get(tensor.dataId) : undefined
+      const id = tensor instanceof tf.Tensor ? this.#idOf(tensor.dataId) : undefined
       if (id === undefined) throw captured(tensor.shape, tensor.dtype, `returned at "${paths[i]}"`)
       return id
     })
@@ -255,35 +221,36 @@ class Recorder {
     }
   }
 
-  /** A result whose zeros are only made when a kernel really runs on them. */
-  #lazy({ shape, dtype }: Info): TensorInfo {
-    const checked = checkDtype(dtype, 'computed inside the function')
-    const dataId = {}
-    let made: Float32Array | Int32Array | Uint8Array | undefined
-    this.#backend.data.set(dataId, {
-      get values() {
-        made ??= zeros(checked, shape)
-        return made
-      },
-      dtype: checked,
-      refCount: 1,
-    })
-    this.#ids.set(dataId, this.#add({ shape, dtype: checked }))
-    return { dataId, shape: [...shape], dtype: checked }
+  refuseForeign(shape: readonly number[], dtype: string): never {
+    throw captured(shape, dtype)
   }
 
-  #add(value: TracedValue): number {
+  #result({ shape, dtype }: Info): TensorInfo {
+    const checked = checkDtype(dtype, 'computed inside the function')
+    const dataId = new TracedData(shape, checked)
+    this.#claim(dataId, { shape, dtype: checked })
+    return { dataId, shape, dtype: checked }
+  }
+
+  #claim(data: TracedData, value: TracedValue): number {
+    data.owner = this
+    data.id = this.#values.length
     this.#values.push(value)
-    return this.#values.length - 1
+    return data.id
+  }
+
+  /** Number of a value of this recording; undefined for tensors from elsewhere. */
+  #idOf(dataId: object): number | undefined {
+    return dataId instanceof TracedData && dataId.owner === this ? dataId.id : undefined
   }
 }
 
 /** Kernels that answer with a list even when it has one entry. */
 const MANY = new Set(['SplitV', 'Unpack', 'TopK'])
 
-function opName(): string {
-  const name = tf.engine().state.activeScope?.name ?? ''
-  return name.replace(/__op$/, '')
+/** The name by which users know an op, from the scope that tfjs opens for it. */
+export function publicName(scope: string): string {
+  return scope.replace(/__op$/, '')
 }
 
 function captured(shape: readonly number[], dtype: string, role = 'used inside the function'): RegimenError {
@@ -295,7 +262,7 @@ function captured(shape: readonly number[], dtype: string, role = 'used inside t
 }
 
 function frozen(shape: readonly number[], op?: string): RegimenError {
-  const what = op ? `the call of tf.${op}` : 'a constant'
+  const what = op ? `the call of tf.${publicName(op)}` : 'a constant'
   return new RegimenError(
     `${what} with a result of shape [${shape.join(', ')}] differed between two recordings of the same function.`,
     {
@@ -307,6 +274,19 @@ function frozen(shape: readonly number[], op?: string): RegimenError {
 }
 
 function translate(error: unknown): unknown {
+  const underivable = error instanceof Error && /gradient function not found for (\w+)/.exec(error.message)
+  if (underivable) {
+    const bare = tf.getGradient('Sum') === undefined
+    const problem = bare
+      ? "tfjs's gradients are not loaded: @tensorflow/tfjs-core alone brings none."
+      : `tfjs has no gradient for ${underivable[1]}.`
+    return new RegimenError(problem, {
+      code: 'NO_GRADIENT',
+      where: 'tensor/compile',
+      hint: bare ? "Add import '@tensorflow/tfjs' to the app." : 'Write this step with other ops.',
+      cause: error,
+    })
+  }
   const missing = error instanceof Error && /Kernel '(\w+)' not registered for backend 'trace'/.exec(error.message)
   if (!missing) return error
   return new RegimenError(`the tfjs kernel ${missing[1]} has no lowering to ONNX.`, {

@@ -99,14 +99,10 @@ const clip = (b: GraphBuilder, x: Value, low: number, high: number): Value =>
   b.add('Clip', [x, b.scalar(low, x.type), b.scalar(high, x.type)], x.shape, x.type)
 
 const select: Lowering = (call) => {
-  const { b } = call
   const [condition, t, e] = [input(call, 'condition'), input(call, 't'), input(call, 'e')]
-  // tfjs lets a vector choose whole rows.
-  const shape =
-    condition.shape.length === 1 && t.shape.length > 1
-      ? [...condition.shape, ...t.shape.slice(1).fill(1)]
-      : condition.shape
-  return b.where(b.reshape(b.cast(condition, 'bool'), shape), t, e)
+  // tfjs once let a vector choose whole rows; no op of today asks for it.
+  if (condition.shape.length !== t.shape.length) return undefined
+  return call.b.where(call.b.cast(condition, 'bool'), t, e)
 }
 
 /** Kernels that work element by element. */

@@ -1,6 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import { type Graph, GraphBuilder, type Value } from '../graph.ts'
-import type { Trace, TracedNode } from '../trace.ts'
+import { publicName, type Trace, type TracedNode } from '../trace.ts'
 import type { LoweringTable } from './call.ts'
 import { CONVOLUTION } from './convolution.ts'
 import { ELEMENTWISE } from './elementwise.ts'
@@ -67,7 +67,7 @@ function liveValues(trace: Trace): boolean[] {
 
 function unsupported(node: TracedNode, partly: boolean): RegimenError {
   const how = partly ? 'has no lowering to ONNX with these options' : 'has no lowering to ONNX'
-  return new RegimenError(`the tfjs kernel ${node.kernel}, called by tf.${node.op || '?'}, ${how}.`, {
+  return new RegimenError(`the tfjs kernel ${node.kernel}, called by tf.${publicName(node.op) || '?'}, ${how}.`, {
     code: 'UNSUPPORTED_KERNEL',
     where: 'tensor/compile',
     hint: 'Write this step with other ops, or keep it outside of the compiled function.',

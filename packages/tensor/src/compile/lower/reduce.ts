@@ -58,7 +58,7 @@ export const REDUCE: LoweringTable = {
   ArgMin: arg('ArgMin'),
   Softmax: (call) => softmax(call.b, input(call, 'logits'), call.attrs.dim as number),
   Cumsum: (call) => {
-    const x = input(call, 'x')
+    const x = call.b.cast(input(call, 'x'), call.outs[0]!.dtype)
     const axis = call.b.value([], 'int64', Float64Array.of(axesOf(call.attrs.axis, x.shape.length)[0]!))
     return call.b.add('CumSum', [x, axis], x.shape, x.type, {
       exclusive: call.attrs.exclusive ? 1 : 0,

@@ -24,11 +24,9 @@ export function mergeChains(graph: Graph): void {
 
 function reshape(node: GraphNode, input: number, rewriter: Rewriter): number | undefined {
   const { shape } = rewriter.value(node.outputs[0]!)
-  if (sameShape(shape, rewriter.value(input).shape)) return input
   const before = rewriter.producer(input)
-  if (before?.op !== 'Reshape') return undefined
-  const source = before.inputs[0]!
-  return sameShape(shape, rewriter.value(source).shape) ? source : rewriter.reshape(source, shape)
+  const needless = sameShape(shape, rewriter.value(input).shape) || before?.op === 'Reshape'
+  return needless ? rewriter.reshape(input, shape) : undefined
 }
 
 function cast(node: GraphNode, input: number, rewriter: Rewriter): number | undefined {
@@ -50,12 +48,33 @@ function transpose(node: GraphNode, input: number, rewriter: Rewriter): number |
   const moved = perm.filter((axis) => from.shape[axis] !== 1)
   if (moved.every((axis, i) => i === 0 || moved[i - 1]! < axis)) return rewriter.reshape(input, shape)
   const before = rewriter.producer(input)
+  if (before?.op === 'Expand') return transposeOfCopies(before, perm, rewriter, node)
   if (before?.op !== 'Transpose') return undefined
   const inner = before.attrs.perm as readonly number[]
   const both = perm.map((axis) => inner[axis]!)
   const source = before.inputs[0]!
   if (both.every((axis, i) => axis === i)) return source
   return rewriter.add('Transpose', [source], shape, type, { perm: both })
+}
+
+/** Turns what is copied instead of the copies. */
+function transposeOfCopies(
+  before: GraphNode,
+  perm: readonly number[],
+  rewriter: Rewriter,
+  node: GraphNode,
+): number | undefined {
+  const source = before.inputs[0]!
+  const from = rewriter.value(source)
+  if (from.shape.length !== perm.length) return undefined
+  const { shape, type } = rewriter.value(node.outputs[0]!)
+  const small = perm.map((axis) => from.shape[axis]!)
+  return rewriter.add(
+    'Expand',
+    [rewriter.add('Transpose', [source], small, type, { perm }), rewriter.ints(shape)],
+    shape,
+    type,
+  )
 }
 
 function expand(node: GraphNode, input: number, rewriter: Rewriter): number | undefined {

@@ -4,6 +4,7 @@ import { mergeChains } from './chains.ts'
 import { removeDead } from './dead.ts'
 import { foldConstants } from './fold.ts'
 import { shareCommon } from './share.ts'
+import { sumInsideProducts } from './sums.ts'
 
 /** How many operations a pass left. */
 export interface PassReport {
@@ -19,12 +20,17 @@ const PASSES: readonly (readonly [string, Pass])[] = [
   ['common subexpressions', shareCommon],
   ['constants', foldConstants],
   ['algebra', simplifyAlgebra],
+  ['sums', sumInsideProducts],
 ]
+
+/** Later rounds find little, and large graphs should start soon. */
+const LARGE = 3000
 
 /** Runs every pass until a round changes nothing (three rounds at most), and says what each left. */
 export function optimize(graph: Graph): PassReport[] {
   const reports: PassReport[] = [{ pass: 'lowered', nodes: graph.nodes.length }]
-  for (let round = 0; round < 3; round++) {
+  const rounds = graph.nodes.length > LARGE ? 1 : 3
+  for (let round = 0; round < rounds; round++) {
     const before = graph.nodes.length
     for (const [pass, run] of PASSES) {
       run(graph)

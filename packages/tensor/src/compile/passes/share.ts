@@ -1,4 +1,4 @@
-import type { Graph, Value } from '../graph.ts'
+import type { Graph, GraphNode, Value } from '../graph.ts'
 import { Rewriter } from './rewrite.ts'
 
 const SMALL = 64
@@ -24,11 +24,17 @@ export function shareCommon(graph: Graph): void {
   new Rewriter(graph).run((node) => {
     if (node.outputs.length !== 1) return undefined
     const { type } = graph.values[node.outputs[0]!]!
-    const key = `${node.op}|${node.inputs.join(',')}|${type}|${JSON.stringify(node.attrs)}`
+    const key = `${node.op}|${node.inputs.join(',')}|${type}${attributesKey(node)}`
     const known = seen.get(key)
     if (known === undefined) seen.set(key, node.outputs[0]!)
     return known
   })
+}
+
+function attributesKey({ attrs }: GraphNode): string {
+  let key = ''
+  for (const name in attrs) key += `|${name}=${attrs[name]}`
+  return key
 }
 
 function constantKey({ type, shape, data }: Value): string {

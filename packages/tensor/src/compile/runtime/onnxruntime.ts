@@ -61,7 +61,8 @@ function sessionOptions(options: SessionOptions, providers: readonly string[]): 
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    graphOptimizationLevel: options.isOptimized ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
+    // Level 'all' chooses memory layouts for this very processor, which a file must not.
+    graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
     logSeverityLevel: 3,
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),

@@ -14,12 +14,12 @@ export interface SessionOptions {
   readonly outputs: readonly string[]
   /** Threads inside one operation. */
   readonly threads: number
+  /** Whether the runtime rewrites the graph on its own before it runs it: slow to start, faster to run. */
+  readonly rewrite: boolean
   /** Where operations run, in order of preference; `['cpu']` in Node, `['wasm']` in browsers when omitted. */
   readonly providers?: readonly string[]
   /** File to which the runtime writes the graph as it optimized it. */
   readonly saveOptimized?: string
-  /** True for a graph that was written by `saveOptimized`. */
-  readonly isOptimized?: boolean
   /** File (without its ending) for the runtime's own profile; for tuning. */
   readonly profile?: string
 }

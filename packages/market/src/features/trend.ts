@@ -1,0 +1,62 @@
+import { rollingEma, rollingSum } from './rolling.ts'
+import type { FeatureFamily } from './types.ts'
+import { emaAt, sumAt } from './window.ts'
+
+const DISTANCES = [10, 20, 50, 100]
+const SLOPES = [20, 50]
+const STEP = 5
+const EMAS = [12, 26]
+/** Bars over which an exponential average of n bars is taken: the seed's weight is below 1e-4 at the end. */
+export const emaWindow = (n: number): number => 6 * n
+
+/**
+ * Where the close stands relative to its averages, and where these are heading:
+ * - `smaDistance_n`: ln(C / SMA_n). `smaSlope_n`: ln(SMA_t / SMA_{t−5}) / 5.
+ * - `emaDistance_n`: ln(C / EMA_n). `emaSlope_n`: ln(EMA_t / EMA_{t−1}); EMA with α = 2/(n+1) over the last 6n bars.
+ */
+export const trend: FeatureFamily = {
+  features: [
+    ...DISTANCES.map((n) => ({ name: `smaDistance_${n}`, warmup: n })),
+    ...SLOPES.map((n) => ({ name: `smaSlope_${n}`, warmup: n + STEP })),
+    ...EMAS.map((n) => ({ name: `emaDistance_${n}`, warmup: emaWindow(n) })),
+    ...EMAS.map((n) => ({ name: `emaSlope_${n}`, warmup: emaWindow(n) + 1 })),
+  ],
+  own: 2,
+  batch(bars, out) {
+    const { size, close, logClose } = bars
+    const average = bars.temp(0)
+    DISTANCES.forEach((n, f) => {
+      rollingSum(close, n, average)
+      for (let i = 0; i < size; i++) average[i] = Math.log(average[i]! / n)
+      const distance = out[f]!
+      for (let i = 0; i < size; i++) distance[i] = logClose[i]! - average[i]!
+      const s = SLOPES.indexOf(n)
+      if (s < 0) return
+      const slope = out[DISTANCES.length + s]!
+      for (let i = STEP; i < size; i++) slope[i] = (average[i]! - average[i - STEP]!) / STEP
+    })
+    const first = DISTANCES.length + SLOPES.length
+    EMAS.forEach((n, f) => {
+      rollingEma(close, n, 2 / (n + 1), emaWindow(n), average, bars.temp(1))
+      const distance = out[first + f]!
+      const slope = out[first + EMAS.length + f]!
+      for (let i = 0; i < size; i++) average[i] = Math.log(average[i]!)
+      for (let i = 0; i < size; i++) distance[i] = logClose[i]! - average[i]!
+      for (let i = 1; i < size; i++) slope[i] = average[i]! - average[i - 1]!
+    })
+  },
+  push({ at, close, logClose, own }, out, k) {
+    let f = k
+    for (const n of DISTANCES) out[f++] = logClose[at]! - Math.log(sumAt(close, at, n) / n)
+    for (const n of SLOPES) {
+      out[f++] = (Math.log(sumAt(close, at, n) / n) - Math.log(sumAt(close, at - STEP, n) / n)) / STEP
+    }
+    for (let e = 0; e < EMAS.length; e++) {
+      const n = EMAS[e]!
+      const series = own[e]!
+      series[at] = Math.log(emaAt(close, at, n, 2 / (n + 1), emaWindow(n)))
+      out[f + e] = logClose[at]! - series[at]!
+      out[f + EMAS.length + e] = series[at]! - series[at - 1]!
+    }
+  },
+}

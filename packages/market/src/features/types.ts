@@ -1,0 +1,58 @@
+/** Columns that every feature of one timeframe is computed from; in batch whole series, live the last bars. */
+export interface Columns {
+  readonly open: Float64Array
+  readonly high: Float64Array
+  readonly low: Float64Array
+  readonly close: Float64Array
+  /** All zero where volume features are off. */
+  readonly volume: Float64Array
+  /** Natural logarithms of open, high, low, close. */
+  readonly logOpen: Float64Array
+  readonly logHigh: Float64Array
+  readonly logLow: Float64Array
+  readonly logClose: Float64Array
+  /** Log return of the close; 0 at the very first bar. */
+  readonly ret: Float64Array
+  /** Wilder's true range; high - low at the very first bar. */
+  readonly trueRange: Float64Array
+}
+
+/** A whole series, for the batch form. */
+export interface Batch extends Columns {
+  readonly size: number
+  readonly time: Float64Array
+  /** The k-th scratch column; shared by all families, so its content lasts for one family's batch only. */
+  temp(k: number): Float64Array
+}
+
+/**
+ * The last bars of a stream; the current bar is at index `at`, the bar before it at `at - 1`, and so on. There is always room for
+ * the longest window: before the first bar lie zeros, and what is computed from them is masked by the warm-up.
+ */
+export interface Recent extends Columns {
+  readonly at: number
+  readonly time: number
+  /** Columns that a family keeps of its own intermediate series. */
+  readonly own: readonly Float64Array[]
+}
+
+/** One named feature. */
+export interface FeatureDefinition {
+  readonly name: string
+  /** Bars after which the value depends on nothing older: from the `warmup`-th bar on it is there. */
+  readonly warmup: number
+}
+
+/**
+ * A family of features that share work. `batch` and `push` are two independent forms of the same definition: whole columns
+ * in tight loops, and one bar over its window; both look back at most `warmup` bars.
+ */
+export interface FeatureFamily {
+  readonly features: readonly FeatureDefinition[]
+  /** Whether it needs volume. @default false */
+  readonly volume?: boolean
+  /** Number of own series. @default 0 */
+  readonly own?: number
+  batch(bars: Batch, out: readonly Float64Array[]): void
+  push(bars: Recent, out: Float64Array, k: number): void
+}
