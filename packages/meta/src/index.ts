@@ -7,6 +7,7 @@ export { prototypical } from './metric/prototypical.ts'
 export { modelFromSnapshot, modelToSnapshot } from './model.ts'
 export { chartPatternNames, chartPatterns } from './tasks/chart-patterns.ts'
 export { sampleEpisodes } from './tasks/episodes.ts'
+export { regimeCeiling, regimeReturns, regimeWindows, varyMarket } from './tasks/regimes.ts'
 export { curriculum, prefetch, sampleFamily } from './tasks/sampler.ts'
 export { sampleSegments } from './tasks/segments.ts'
 export { harmonics, sinusoids, sinusoidsAndLines } from './tasks/synthetic.ts'
@@ -37,6 +38,7 @@ export type { PrototypicalOptions } from './metric/prototypical.ts'
 export type { Execution, MetaModel } from './model.ts'
 export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
 export type { LabelledSamples, SampleEpisodesOptions } from './tasks/episodes.ts'
+export type { MarketSpread, RegimeReturnOptions, RegimeWindowOptions, SimulatedTask } from './tasks/regimes.ts'
 export type {
   CurriculumOptions,
   PrefetchOptions,

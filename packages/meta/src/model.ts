@@ -1,6 +1,5 @@
 import { check, createRng, createSnapshot, RegimenError, type Snapshot, type Tree } from '@regimen/core'
 import { type CompileOptions, compile, flattenTree, paramsFromSnapshot, type TensorLeaf } from '@regimen/tensor'
-import type * as tf from '@tensorflow/tfjs-core'
 import type { MetaLearner, Weights } from './learner.ts'
 
 /** A meta-learner with what it has learned: the functions and the data beside each other. */
@@ -22,7 +21,9 @@ export interface Runner {
 
 /** Compiles a function of trees. */
 export function compileTrees(fn: (...args: never[]) => unknown, options: CompileOptions): Runner {
-  return compile(fn as (...args: readonly never[]) => tf.Tensor, options) as Runner
+  const run = compile(fn as (...args: readonly unknown[]) => unknown, options)
+  const call = (...args: readonly unknown[]): Promise<unknown> => run(...(args as readonly never[]))
+  return Object.assign(call, { warmup: run.warmup, dispose: run.dispose })
 }
 
 /** Version of the snapshots' layout. */
