@@ -15,7 +15,7 @@ import {
   type Weights,
 } from '../src/index.ts'
 import { adapted as inDouble } from './support/double.ts'
-import { column, leaf, setOf } from './support/learners.ts'
+import { column, leaf, numbersAt, setOf } from './support/learners.ts'
 
 const line = dense({ inputs: 1, outputs: 1, bias: false })
 const lineModel = (rate: number, w = 1) => ({
@@ -26,7 +26,7 @@ const lineModel = (rate: number, w = 1) => ({
 test('one step on a quadratic, by hand, whatever the padding', async () => {
   // y = w x from w = 1, mean of the gradients 2 (w − 3) = −4 and 2 (w − 5) = −8: w′ = 1 + 0.25 · 6 = 2.5.
   const adapted = await adapt(lineModel(0.25), setOf([1, 1], [3, 5]))
-  expect((adapted.own as { kernel: { data: Float32Array } }).kernel.data[0]).toBeCloseTo(2.5, 5)
+  expect(numbersAt(adapted.own, 'kernel')[0]).toBeCloseTo(2.5, 5)
   // ((1 − 3)² + (1 − 5)²) / 2 and (0.25 + 6.25) / 2.
   expect(adapted.lossBefore).toBeCloseTo(10, 5)
   expect(adapted.lossAfter).toBeCloseTo(3.25, 5)
@@ -54,7 +54,7 @@ test('five steps of a tanh net agree with double precision', async () => {
   }
   const samples = { x: [-1, 0.5, 2, 1], y: [1, -0.5, 0.25, 0] }
   const { own } = await adapt(model, setOf(samples.x, samples.y), { steps: 5 })
-  const found = Object.values(own as { [path: string]: { data: Float32Array } }).flatMap(({ data }) => [...data])
+  const found = ['0.kernel', '0.bias', '1.kernel', '1.bias'].flatMap((path) => numbersAt({ ...(own as object) }, path))
   inDouble(start, samples, { steps: 5, rate: 0.125 }).forEach((value, i) => {
     expect(found[i]).toBeCloseTo(value, 5)
   })
@@ -71,7 +71,7 @@ test('a rate that diverges is halved until it does not, and reported', async () 
 
 test('ANIL adapts the head and nothing else; an LSTM adapts too', async () => {
   const learner = anil({
-    net: sequential([lstm({ inputs: 1, units: 4, returnSequences: false }), dense({ inputs: 4, outputs: 1 })]),
+    net: sequential([lstm({ inputs: 1, hidden: 4 }), dense({ inputs: 4, outputs: 1 })]),
     rate: 0.1,
   })
   const rng = createRng(5)
@@ -85,19 +85,16 @@ test('ANIL adapts the head and nothing else; an LSTM adapts too', async () => {
   await adapter.dispose()
 })
 
-test('uncertainty is larger where the support says nothing', async () => {
-  const learner = maml({ net: mlp({ sizes: [1, 16, 1], activation: 'tanh' }), rate: 0.05, steps: 20 })
-  const rng = createRng(6)
-  const x = Array.from({ length: 20 }, () => rng.uniform(-1, 1))
-  const adapted = await adapt(
-    { learner, params: learner.init(rng) },
-    setOf(
-      x,
-      x.map((v) => v + rng.normal(0, 0.3)),
-    ),
-  )
-  const { deviation } = await adapted.predictUncertain(column([0, 6]), { members: 32, seed: 1 })
-  expect(deviation.data[1]! / deviation.data[0]!).toBeGreaterThan(1.5)
+test('uncertainty is the spread of adaptations to reweighted supports', async () => {
+  // y = w x: members differ in w alone, so the deviation at x is |x| times that at 1, and none at 0.
+  const adapted = await adapt(lineModel(0.25), setOf([1, 1, 1], [3, 5, 10]))
+  const { mean, deviation } = await adapted.predictUncertain(column([0, 1, -4]), { members: 400, seed: 1 })
+  expect(deviation.data[0]).toBe(0)
+  expect(deviation.data[2]! / deviation.data[1]!).toBeCloseTo(4, 4)
+  // w′ = (1 + m) / 2 with m the mean of 3, 5 and 10 under Dirichlet(1, 1, 1) weights: its mean is 6 and its variance is the
+  // population's, (9 + 1 + 16) / 3, over 3 + 1. So w′ has mean 3.5 and deviation √2.1667 / 2 = 0.736; 400 members, 4 errors.
+  expect(Math.abs(mean.data[1]! - 3.5)).toBeLessThan(0.15)
+  expect(Math.abs(deviation.data[1]! - 0.736)).toBeLessThan(0.11)
   await expect(adapted.observe(setOf([1], [1]))).rejects.toThrow('cannot take samples in without gradients')
 })
 

@@ -3,7 +3,7 @@ import { createRng } from '@regimen/core'
 import { dense, mlp } from '@regimen/tensor'
 import { expect, test } from 'vitest'
 import { adapt, chartPatterns, evaluate, metaTrain, prototypical, sampleFamily, type Weights } from '../src/index.ts'
-import { column, labels, leaf, metaGradient } from './support/learners.ts'
+import { column, labels, leaf, metaGradient, numbersAt } from './support/learners.ts'
 
 const identity = { net: { kernel: leaf([1, 1], [1]) } } as Weights
 const line = dense({ inputs: 1, outputs: 1, bias: false })
@@ -12,8 +12,7 @@ const support = { x: column([0, 2, 9, 11]), y: labels([0, 0, 1, 1]) }
 
 test('a class is the mean of its support, and logits are minus squared distances up to a constant', async () => {
   const adapted = await adapt({ learner, params: identity }, support)
-  const { centres } = adapted.own as { centres: { data: Float32Array } }
-  expect([...centres.data]).toEqual([1, 10])
+  expect(numbersAt(adapted.own, 'centres')).toEqual([1, 10])
   const { data } = await adapted.predict(column([4]))
   // −(4 − 1)² + (4 − 10)² = 27
   expect(data[0]! - data[1]!).toBeCloseTo(27, 4)
@@ -33,8 +32,7 @@ test('the meta-gradient of a two-class problem, by hand', async () => {
 test('the learned metric starts as the identity and can stretch an axis', async () => {
   const net = dense({ inputs: 2, outputs: 2, bias: false })
   const stretched = prototypical({ net, ways: 2, embedding: 2, metric: 'mahalanobis' })
-  const fresh = stretched.init(createRng(1)) as { metric: { data: Float32Array } }
-  expect([...fresh.metric.data]).toEqual([1, 0, 0, 1])
+  expect(numbersAt(stretched.init(createRng(1)), 'metric')).toEqual([1, 0, 0, 1])
   const rows = (data: number[]) => leaf([data.length / 2, 2], data)
   const task = { x: rows([0, 0, 2, 1]), y: labels([0, 1]) }
   const unit = leaf([2, 2], [1, 0, 0, 1])
@@ -51,7 +49,7 @@ test('the learned metric starts as the identity and can stretch an axis', async 
 test('prototypes move as labels arrive, and forget', async () => {
   const adapted = await adapt({ learner, params: identity }, support)
   const more = { x: column([4]), y: labels([0]) }
-  const centresOf = (own: Weights) => [...(own as { centres: { data: Float32Array } }).centres.data]
+  const centresOf = (own: Weights) => numbersAt(own, 'centres')
   // (0 + 2 + 4) / 3; the other class stays.
   expect(centresOf((await adapted.observe(more)).own)).toEqual([2, 10])
   // Old samples count half: (½ · 2 · 1 + 4) / 2 = 2.5.

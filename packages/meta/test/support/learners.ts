@@ -64,3 +64,9 @@ export const leaf = (shape: readonly number[], data: readonly number[]): TensorL
 export function relativeError(a: readonly number[], b: readonly number[]): number {
   return Math.hypot(...a.map((value, i) => value - b[i]!)) / Math.hypot(...b)
 }
+
+/** The numbers of one leaf of a tree, by its path. */
+export function numbersAt(tree: unknown, path: string): number[] {
+  const { leaves, paths } = flattenTree<TensorLeaf>(tree)
+  return [...leaves[paths.indexOf(path)]!.data]
+}
