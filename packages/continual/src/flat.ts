@@ -34,7 +34,8 @@ export function flatNet<P>(net: Net<P>): FlatNet<P> {
     check(
       leaves.length === sizes.length && leaves.every((leaf, i) => leaf.data.length === sizes[i]),
       where,
-      () => `the parameters must have leaves of ${sizes.join(', ')} numbers, got ${leaves.map((leaf) => leaf.data.length).join(', ')}.`,
+      () =>
+        `the parameters must have leaves of ${sizes.join(', ')} numbers, got ${leaves.map((leaf) => leaf.data.length).join(', ')}.`,
       'Pass parameters of this net.',
     )
     const vector = new Float32Array(size)

@@ -1,3 +1,8 @@
+export { averageProject, projectGradient } from './constraint/gem.ts'
+export { fisherDiagonal } from './importance/fisher.ts'
+export { outputSensitivity } from './importance/output-sensitivity.ts'
+export { openPathIntegral } from './importance/path-integral.ts'
+export { consolidate, suggestLambda } from './importance/penalty.ts'
 export { continualMetrics } from './metrics.ts'
 export { balancedReplay } from './replay/balanced.ts'
 export { exemplarReplay } from './replay/exemplars.ts'
@@ -8,6 +13,12 @@ export { ringReplay } from './replay/ring.ts'
 
 // Types.
 
+export type { ProjectOptions } from './constraint/gem.ts'
+export type { FisherOptions } from './importance/fisher.ts'
+export type { SensitivityOptions } from './importance/output-sensitivity.ts'
+export type { PathIntegral, PathIntegralOptions } from './importance/path-integral.ts'
+export type { ConsolidateOptions, LambdaData, QuadraticPenalty } from './importance/penalty.ts'
+export type { Samples } from './importance/per-sample.ts'
 export type { ContinualMetrics, ContinualMetricsOptions } from './metrics.ts'
 export type { ExemplarReplay } from './replay/exemplars.ts'
 export type { SelectionOptions } from './replay/herding.ts'

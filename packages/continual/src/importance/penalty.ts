@@ -47,11 +47,7 @@ export function consolidate(penalty: QuadraticPenalty | undefined, options: Cons
   const where = 'continual/consolidate'
   const size = params.length
   check(importance.length === size, where, () => `importance must hold ${size} numbers, got ${importance.length}.`)
-  check(
-    mask === undefined || mask.length === size,
-    where,
-    () => `mask must hold ${size} numbers, got ${mask?.length}.`,
-  )
+  check(mask === undefined || mask.length === size, where, () => `mask must hold ${size} numbers, got ${mask?.length}.`)
   check(
     penalty === undefined || penalty.anchor.length === size,
     where,
@@ -61,7 +57,11 @@ export function consolidate(penalty: QuadraticPenalty | undefined, options: Cons
   const next = { importance: new Float64Array(size), anchor: new Float64Array(size) }
   for (let i = 0; i < size; i++) {
     const fresh = importance[i]! * (mask?.[i] ?? 1)
-    check(fresh >= 0 && fresh < Number.POSITIVE_INFINITY, where, () => `importance must be finite and at least 0, got ${fresh} at ${i}.`)
+    check(
+      fresh >= 0 && fresh < Number.POSITIVE_INFINITY,
+      where,
+      () => `importance must be finite and at least 0, got ${fresh} at ${i}.`,
+    )
     const old = decay * (penalty?.importance[i] ?? 0)
     const total = old + fresh
     next.importance[i] = total
