@@ -102,5 +102,5 @@ function prepare(bars: Bars, from: number, end: number, { base, temps, shared }:
 
 /** Wilder's true range: the bar's range, stretched to the close before. */
 export function rangeWith(high: number, low: number, before: number): number {
-  return (high > before ? high : before) - (low < before ? low : before)
+  return Math.max(high, before) - Math.min(low, before)
 }

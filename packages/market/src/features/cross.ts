@@ -1,5 +1,13 @@
 /** Features of the fastest timeframe that the cross-timeframe ones are made of, and of the slowest. */
-export const CROSS_NEEDS = ['smaSlope_20', 'vol_20', 'rsi_14', 'ret_20', 'rangePosition_20', 'adx_14', 'smaDistance_20'] as const
+export const CROSS_NEEDS = [
+  'smaSlope_20',
+  'vol_20',
+  'rsi_14',
+  'ret_20',
+  'rangePosition_20',
+  'adx_14',
+  'smaDistance_20',
+] as const
 
 /**
  * Relations between the fastest and the slowest timeframe:

@@ -89,7 +89,9 @@ const liveSums = new Float64Array(LAGS.length)
 
 // c ln c for every possible count of 58 patterns, in multiples of 2^-40: sums and differences of them are exact, so a
 // running one does not drift.
-const CLOGC = Float64Array.from({ length: 61 }, (_, c) => (c === 0 ? 0 : Math.round(c * Math.log(c) * 2 ** 40) / 2 ** 40))
+const CLOGC = Float64Array.from({ length: 61 }, (_, c) =>
+  c === 0 ? 0 : Math.round(c * Math.log(c) * 2 ** 40) / 2 ** 40,
+)
 const LOG_PATTERNS = CLOGC[PATTERNS]! / PATTERNS
 
 function entropyOf(counts: Int32Array): number {

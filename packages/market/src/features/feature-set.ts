@@ -406,7 +406,11 @@ function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
   const { state, config } = restore(snapshot, {
     id: ID,
     version: VERSION,
-    config: schema.object({ timeframes: schema.list(schema.string()), volume: schema.boolean() }),
+    config: schema.object({
+      timeframes: schema.list(schema.string()),
+      volume: schema.boolean(),
+      features: schema.optional(schema.list(schema.string())),
+    }),
     state: schema.object({
       lastTime: schema.number({ finite: false }),
       timeframes: schema.list(timeframe),
@@ -426,7 +430,9 @@ function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
     }),
   })
   check(
-    String(config.timeframes) === String(plan.timeframes) && config.volume === plan.volume,
+    String(config.timeframes) === String(plan.timeframes) &&
+      config.volume === plan.volume &&
+      String(config.features) === String(plan.chosen),
     WHERE,
     () => `the snapshot is of ${config.timeframes.join(', ')}${config.volume ? ' with volume' : ' without volume'}.`,
     'Open it with the feature set that made it.',

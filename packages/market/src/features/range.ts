@@ -38,7 +38,7 @@ export const range: FeatureFamily = {
           const b = high14[i - back]!
           const c = low14[i]!
           const d = low14[i - back]!
-          column[i] = position(close[i]!, c < d ? c : d, a > b ? a : b)
+          column[i] = position(close[i]!, Math.min(c, d), Math.max(a, b))
         }
         return
       }

@@ -19,13 +19,7 @@ export function rollingSum(x: Float64Array, w: number, out: Float64Array): void 
 }
 
 /** {@link rollingSum} of two series at once: their chains of additions run side by side. */
-export function rollingSums(
-  x: Float64Array,
-  y: Float64Array,
-  w: number,
-  outX: Float64Array,
-  outY: Float64Array,
-): void {
+export function rollingSums(x: Float64Array, y: Float64Array, w: number, outX: Float64Array, outY: Float64Array): void {
   const sx = new Float64Array(w + 1)
   const sy = new Float64Array(w + 1)
   for (let b = 0; b < x.length; b += w) {
@@ -65,7 +59,7 @@ export function rollingMax(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.NEGATIVE_INFINITY; i < end; i++) {
       if (x[i]! > m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s > m ? s : m
+      out[i] = Math.max(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)
@@ -86,7 +80,7 @@ export function rollingMin(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.POSITIVE_INFINITY; i < end; i++) {
       if (x[i]! < m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s < m ? s : m
+      out[i] = Math.min(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)

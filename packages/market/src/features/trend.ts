@@ -30,12 +30,19 @@ export const trend: FeatureFamily = {
   batch(bars, out) {
     const { size, close } = bars
     const mean = bars.temp(0)
+    const half = bars.temp(1)
+    let summed = 0
     DISTANCES.forEach((n, f) => {
       const s = SLOPES.indexOf(n)
       const distance = out[f]
       const slope = s < 0 ? undefined : out[DISTANCES.length + s]
       if (!distance && !slope) return
-      rollingSum(close, n, mean)
+      // A window twice as long is the sum of two.
+      if (n === 2 * summed) {
+        half.set(mean)
+        for (let i = n - 1; i < size; i++) mean[i] = half[i]! + half[i - summed]!
+      } else rollingSum(close, n, mean)
+      summed = n
       if (distance) for (let i = n - 1; i < size; i++) distance[i] = logRatio(close[i]! * n, mean[i]!)
       if (slope) for (let i = n - 1 + STEP; i < size; i++) slope[i] = logRatio(mean[i]!, mean[i - STEP]!) / STEP
     })

@@ -114,5 +114,5 @@ function halfLog(fast: number, slow: number): number {
 }
 
 function positive(x: number): number {
-  return x > 0 ? x : 0
+  return Math.max(x, 0)
 }
