@@ -1,6 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { useHigherOrderGradients } from '../gradients/higher-order.ts'
+import { useHigherOrderGradients, withOwnGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
@@ -82,7 +82,7 @@ function traceOnce(
       const args = signature.build((shape, dtype) => recorder.input(shape, dtype))
       const result = withNoise(
         (spec) => recorder.noise(spec),
-        () => fn(...(args as never[])),
+        () => withOwnGradients(() => fn(...(args as never[]))),
       )
       if (result instanceof Promise) {
         result.catch(() => {})
