@@ -53,6 +53,7 @@ async function serve(directory: string): Promise<{ url: string; answer: Promise<
     resolve = done
   })
   const server = createServer((request, response) => {
+    console.log('REQ', request.method, request.url)
     if (request.method === 'POST') {
       let body = ''
       request.on('data', (part) => {
@@ -96,12 +97,14 @@ test.runIf(full && chromium)(
       resolve: { conditions: ['@regimen/source', ...defaultClientConditions] },
       build: { outDir: out, target: 'esnext', minify: false },
     })
+    console.log('BUILT', Date.now())
     const assets = readdirSync(join(out, 'assets')).join(' ')
     expect(assets).toMatch(/tfjs-backend-wasm-simd-[\w-]+\.wasm/)
     expect(assets).toMatch(/ort-wasm-[\w.-]+\.wasm/)
 
     const profile = mkdtempSync(join(tmpdir(), 'regimen-chromium-'))
     made.push(profile)
+    console.log('SERVE', assets)
     const { url, answer, close } = await serve(out)
     browser = spawn(chromium!, ['--headless=new', '--no-sandbox', '--disable-gpu', `--user-data-dir=${profile}`, url], {
       stdio: 'ignore',

@@ -115,7 +115,7 @@ export function compile<Args extends readonly unknown[], R>(
   options: CompileOptions = {},
 ): Compiled<Args, unknown> {
   validate(fn, options)
-  const compiler = new Compiler(fn as unknown as (...args: unknown[]) => unknown, options)
+  const compiler = new Compiler(fn as (...args: never[]) => unknown, options)
   return Object.assign((...args: readonly unknown[]) => compiler.call(args), {
     warmup: (signatures: readonly (readonly unknown[])[]) => compiler.warmup(signatures),
     toOnnx: (args?: readonly unknown[], onnx?: { freeze?: readonly string[] }) => compiler.toOnnx(args, onnx?.freeze),
@@ -146,7 +146,7 @@ interface Plan {
 
 class Compiler {
   rng: Rng
-  readonly #fn: (...args: unknown[]) => unknown
+  readonly #fn: (...args: never[]) => unknown
   readonly #options: CompileOptions
   readonly #maxSignatures: number
   readonly #maxSessions: number
@@ -154,7 +154,7 @@ class Compiler {
   readonly #plans = new Map<string, Promise<Plan>>()
   #disposed = false
 
-  constructor(fn: (...args: unknown[]) => unknown, options: CompileOptions) {
+  constructor(fn: (...args: never[]) => unknown, options: CompileOptions) {
     this.#fn = fn
     this.#options = options
     this.#maxSignatures = options.maxSignatures ?? 16
@@ -227,7 +227,7 @@ class Compiler {
 
   /** Records anew, because the graph that runs has packed borders. */
   async #export(signature: Signature, constantAt: (input: number) => Numbers | undefined): Promise<Uint8Array> {
-    const trace = (await openTracer()).trace(this.#fn as (...args: never[]) => unknown, signature)
+    const trace = (await openTracer()).trace(this.#fn, signature)
     const graph = lower(trace)
     const names = namesOf(signature, trace)
     const kept: number[] = []
@@ -294,7 +294,7 @@ class Compiler {
     const tracer = await openTracer()
     const clock = systemClock
     const started = clock.monotonic()
-    const trace = tracer.trace(this.#fn as (...args: never[]) => unknown, signature)
+    const trace = tracer.trace(this.#fn, signature)
     const traced = clock.monotonic()
     const { graph, packing } = packBorders(lower(trace))
     const lowered = clock.monotonic()
@@ -387,7 +387,7 @@ class Compiler {
         const built = signature.build((shape, dtype) => tf.tensor(inputs[next++]!.data, [...shape], dtype))
         const draw = (spec: Parameters<typeof makeNoise>[0]): tf.Tensor =>
           tf.tensor(makeNoise(spec, this.rng), [...spec.shape], 'float32')
-        return withNoise(draw, () => withOwnGradients(() => this.#fn(...built)))
+        return withNoise(draw, () => withOwnGradients(() => this.#fn(...(built as never[]))))
       },
       this.#options.outputs === 'tensors',
       padding,

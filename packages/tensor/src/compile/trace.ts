@@ -276,14 +276,10 @@ function frozen(shape: readonly number[], op?: string): RegimenError {
 function translate(error: unknown): unknown {
   const underivable = error instanceof Error && /gradient function not found for (\w+)/.exec(error.message)
   if (underivable) {
-    const bare = tf.getGradient('Sum') === undefined
-    const problem = bare
-      ? "tfjs's gradients are not loaded: @tensorflow/tfjs-core alone brings none."
-      : `tfjs has no gradient for ${underivable[1]}.`
-    return new RegimenError(problem, {
+    return new RegimenError(`tfjs has no gradient for ${underivable[1]}.`, {
       code: 'NO_GRADIENT',
       where: 'tensor/compile',
-      hint: bare ? "Add import '@tensorflow/tfjs' to the app." : 'Write this step with other ops.',
+      hint: 'Write this step with other ops.',
       cause: error,
     })
   }
