@@ -117,5 +117,5 @@ test.runIf(full && chromium)(
     })
     close()
   },
-  120_000,
+  300_000,
 )
