@@ -1,11 +1,13 @@
 import { check, createRng, describe, RegimenError, type Rng, type RngState, systemClock } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { withOwnGradients } from '../gradients/higher-order.ts'
 import { makeNoise, withNoise } from '../random.ts'
 import { type Fed, type Fetched, flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
 import { type Buckets, crop, type Padding, pad, planPadding } from './buckets.ts'
 import { openDiskCache } from './disk-cache.ts'
 import { lower } from './lower/index.ts'
 import { type OnnxNames, writeOnnx } from './onnx.ts'
+import { type Packing, packArrays, packBorders, packNames, unpackArrays } from './pack.ts'
 import { optimize, type PassReport } from './passes/passes.ts'
 import { findRuntime, isNode } from './runtime/onnxruntime.ts'
 import type { Runtime, RuntimeArray, Session } from './runtime/runtime.ts'
@@ -113,7 +115,7 @@ export function compile<Args extends readonly unknown[], R>(
   options: CompileOptions = {},
 ): Compiled<Args, unknown> {
   validate(fn, options)
-  const compiler = new Compiler(fn as unknown as (...args: unknown[]) => unknown, options)
+  const compiler = new Compiler(fn as (...args: never[]) => unknown, options)
   return Object.assign((...args: readonly unknown[]) => compiler.call(args), {
     warmup: (signatures: readonly (readonly unknown[])[]) => compiler.warmup(signatures),
     toOnnx: (args?: readonly unknown[], onnx?: { freeze?: readonly string[] }) => compiler.toOnnx(args, onnx?.freeze),
@@ -134,6 +136,9 @@ interface Plan {
   readonly trace: Trace
   readonly model: Uint8Array
   readonly names: OnnxNames
+  readonly packing: Packing
+  /** Where small inputs are laid end to end; a call that overlaps another makes its own. */
+  readonly buffer: Float32Array
   readonly explanation: { -readonly [K in keyof Explanation]: Explanation[K] }
   session: Promise<Session> | undefined
   running: number
@@ -141,7 +146,7 @@ interface Plan {
 
 class Compiler {
   rng: Rng
-  readonly #fn: (...args: unknown[]) => unknown
+  readonly #fn: (...args: never[]) => unknown
   readonly #options: CompileOptions
   readonly #maxSignatures: number
   readonly #maxSessions: number
@@ -149,7 +154,7 @@ class Compiler {
   readonly #plans = new Map<string, Promise<Plan>>()
   #disposed = false
 
-  constructor(fn: (...args: unknown[]) => unknown, options: CompileOptions) {
+  constructor(fn: (...args: never[]) => unknown, options: CompileOptions) {
     this.#fn = fn
     this.#options = options
     this.#maxSignatures = options.maxSignatures ?? 16
@@ -176,7 +181,9 @@ class Compiler {
     try {
       plan.session ??= this.#start(plan, runtime)
       const session = await plan.session
-      const results = await session.run(inputs)
+      const packed = plan.packing.inputs
+      const buffer = plan.running > 1 ? new Float32Array(plan.buffer.length) : plan.buffer
+      const results = unpackArrays(await session.run(packArrays(inputs, packed, buffer)), plan.packing.outputs)
       if (padding)
         results.forEach((array, i) => {
           results[i] = crop(array, padding, plan.trace.outputPaths[i]!)
@@ -209,21 +216,25 @@ class Compiler {
         'Pass the arguments whose form is meant.',
       )
       check(freeze.length === 0, 'tensor/compile', () => 'freeze needs the values to freeze.', 'Pass the arguments.')
-      return (await [...this.#plans.values()][0]!).model.slice()
+      return this.#export((await [...this.#plans.values()][0]!).signature, () => undefined)
     }
     const { key, leaves } = readArguments(args)
-    const tracer = await openTracer()
+    const frozen = (path: string): boolean => freeze.some((start) => path === start || path.startsWith(`${start}.`))
     const signature = signatureOf(args, key)
-    const trace = tracer.trace(this.#fn as (...args: never[]) => unknown, signature)
+    const arrays = freeze.length > 0 ? await readLeaves(leaves) : []
+    return this.#export(signature, (i) => (frozen(signature.specs[i]!.path) ? arrays[i]!.data : undefined))
+  }
+
+  /** Records anew, because the graph that runs has packed borders. */
+  async #export(signature: Signature, constantAt: (input: number) => Numbers | undefined): Promise<Uint8Array> {
+    const trace = (await openTracer()).trace(this.#fn, signature)
     const graph = lower(trace)
     const names = namesOf(signature, trace)
-    const frozen = (path: string): boolean => freeze.some((start) => path === start || path.startsWith(`${start}.`))
-    const arrays = await readLeaves(leaves)
     const kept: number[] = []
     graph.inputs.forEach((id, i) => {
-      const spec = signature.specs[i]
-      if (!spec || !frozen(spec.path)) kept.push(i)
-      else graph.values[id] = { ...graph.values[id]!, data: arrays[i]!.data }
+      const data = i < signature.specs.length ? constantAt(i) : undefined
+      if (data) graph.values[id] = { ...graph.values[id]!, data }
+      else kept.push(i)
     })
     const exported = { ...graph, inputs: kept.map((i) => graph.inputs[i]!) }
     optimize(exported)
@@ -283,12 +294,16 @@ class Compiler {
     const tracer = await openTracer()
     const clock = systemClock
     const started = clock.monotonic()
-    const trace = tracer.trace(this.#fn as (...args: never[]) => unknown, signature)
+    const trace = tracer.trace(this.#fn, signature)
     const traced = clock.monotonic()
-    const graph = lower(trace)
+    const { graph, packing } = packBorders(lower(trace))
     const lowered = clock.monotonic()
     const passes = optimize(graph)
-    const names = namesOf(signature, trace)
+    const plain = namesOf(signature, trace)
+    const names = {
+      inputs: packNames(plain.inputs, packing.inputs, 'packed'),
+      outputs: packNames(plain.outputs, packing.outputs, 'out.packed'),
+    }
     const model = writeOnnx(graph, names)
     const optimized = clock.monotonic()
     const explanation: Plan['explanation'] = {
@@ -302,7 +317,8 @@ class Compiler {
     this.#explanations.push(explanation)
     // The recording's values are no longer needed; only its borders are.
     const kept: Trace = { ...trace, values: [], nodes: [] }
-    return { signature, trace: kept, model, names, explanation, session: undefined, running: 0 }
+    const buffer = new Float32Array(packing.inputs?.size ?? 0)
+    return { signature, trace: kept, model, names, packing, buffer, explanation, session: undefined, running: 0 }
   }
 
   async #start(plan: Plan, runtime: Runtime): Promise<Session> {
@@ -371,7 +387,7 @@ class Compiler {
         const built = signature.build((shape, dtype) => tf.tensor(inputs[next++]!.data, [...shape], dtype))
         const draw = (spec: Parameters<typeof makeNoise>[0]): tf.Tensor =>
           tf.tensor(makeNoise(spec, this.rng), [...spec.shape], 'float32')
-        return withNoise(draw, () => this.#fn(...built))
+        return withNoise(draw, () => withOwnGradients(() => this.#fn(...(built as never[]))))
       },
       this.#options.outputs === 'tensors',
       padding,
