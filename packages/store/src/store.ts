@@ -185,7 +185,7 @@ export async function openStore(place: string | StoreDrivers, options: StoreOpti
     },
     verify: (verifyOptions) => verifyLog(engine, verifyOptions),
     gc: (gcOptions) => collectGarbage(engine, gcOptions),
-    retain: (policy) => retain(engine, reader, policy),
+    retain: (policy) => retain(engine, policy),
     fsck: (fsckOptions) => checkStore(engine, fsckOptions),
     async backup(target) {
       if (typeof target !== 'string') return copyStore(engine, target)
