@@ -1,5 +1,6 @@
 import { check, describe } from '@regimen/core'
 import type { Bars } from '../bars.ts'
+import type { Panel } from '../panel.ts'
 
 /** One executed order, or a part of one. */
 export interface Fill {
@@ -50,9 +51,12 @@ export interface BacktestResult {
   readonly ruinedAt: number
 }
 
-/** Accepts one series or several aligned ones and refuses any that do not line up. */
-export function alignedAssets(bars: Bars | readonly Bars[], where: string): readonly Bars[] {
-  const assets = Array.isArray(bars) ? (bars as readonly Bars[]) : [bars as Bars]
+/** What the engines trade: one series, several with the same times, or a panel. A missing bar is a row of NaN. */
+export type Tradable = Bars | readonly Bars[] | Panel
+
+/** Takes the assets out of what is traded and refuses any that do not line up. */
+export function alignedAssets(bars: Tradable, where: string): readonly Bars[] {
+  const assets = isList(bars) ? bars : 'fields' in bars ? columnsOf(bars) : [bars]
   check(assets.length > 0, where, () => 'bars must hold at least one series, got none.')
   const first = assets[0]!
   const n = first.time.length
@@ -83,6 +87,20 @@ export function alignedAssets(bars: Bars | readonly Bars[], where: string): read
   const back = firstStepBack(first.time)
   check(back < 0, where, () => `time must increase strictly, got ${first.time[back]} in row ${back}.`)
   return assets
+}
+
+function isList(bars: Tradable): bars is readonly Bars[] {
+  return Array.isArray(bars)
+}
+
+/** One asset after the other with its missing bars left in, so that all keep the panel's rows. */
+function columnsOf({ time, interval, symbols, fields }: Panel): Bars[] {
+  const k = symbols.length
+  return symbols.map((_, a) => {
+    const take = (field: Float64Array): Float64Array => time.map((_, i) => field[i * k + a]!)
+    const { open, high, low, close } = fields
+    return { time, interval, open: take(open), high: take(high), low: take(low), close: take(close) }
+  })
 }
 
 // The loops live apart from the messages: a closure made inside them would cost an allocation a row.
