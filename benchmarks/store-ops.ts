@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { arrayLeaf, createRng, createSnapshot, encodeSnapshot, type Snapshot } from '@regimen/core'
-import { folderBlobs, type LogHead, type LogLine, openStore, type Store, sqliteMetadata } from '@regimen/store'
+import { type LogHead, type LogLine, openStore, type Store, sqliteMetadata } from '@regimen/store'
 import { bench, type Figure, interleave, timing } from './harness.ts'
 
 const WEIGHTS = 131_072
@@ -126,14 +126,15 @@ async function fill(folder: string, versions: number): Promise<void> {
   await store.close()
   const { hash: _, ...template } = record!
   const metadata = sqliteMetadata(join(folder, 'log.sqlite'))
-  const blobs = folderBlobs(join(folder, 'blobs'), { files: await unsynced() })
   for (let version = 2; version <= versions; ) {
     const lines: LogLine[] = []
     let end = head
     for (let i = 0; i < 2_000 && version <= versions; i++, version++) {
       const content = Buffer.concat([Buffer.from('RGMB\0'), Buffer.from(`blob ${version}`)])
       const blob = createHash('sha256').update(content.subarray(5)).digest('hex')
-      await blobs.write(blob, content)
+      const shard = join(folder, 'blobs', blob.slice(0, 2))
+      if (version <= 10_000) mkdirSync(shard, { recursive: true })
+      writeFileSync(join(shard, blob), content)
       const seq = end.seq + 1
       const snapshot = { ...(template.data.snapshot as object), blob, size: content.length - 5 }
       const data = { ...template.data, version, snapshot }
@@ -145,19 +146,6 @@ async function fill(folder: string, versions: number): Promise<void> {
     head = { seq: end.seq, hash: end.hash }
   }
   await metadata.close()
-}
-
-/** File operations that do not wait for the disk: the store is thrown away. */
-async function unsynced() {
-  const { mkdir, open, rename, unlink } = await import('node:fs/promises')
-  return {
-    open: (path: string, flags: string) => open(path, flags),
-    write: async (file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array) => void (await file.write(bytes)),
-    sync: async () => {},
-    rename: (from: string, to: string) => rename(from, to),
-    remove: (path: string) => unlink(path),
-    mkdir: async (path: string) => void (await mkdir(path, { recursive: true })),
-  }
 }
 
 async function collect(store: Store): Promise<number> {
