@@ -95,8 +95,8 @@ const MANIFEST = 'store.json'
  * of processes may have it open and write. Everything that happens is a record of a hash-chained log; versions never change,
  * aliases such as `champion` move by compare-and-swap with a reason, and every move can be undone.
  *
- * Gotchas: one log record is at most 1 MiB, so bulky data go into files of a version; opening replays the whole log (`pnpm bench
- * store-ops` prints how long that takes); the folder must lie on a local disk, not on NFS.
+ * Gotchas: one log record is at most 1 MiB, so bulky data go into files of a version; opening replays the whole log, so keep
+ * a store open; the folder must lie on a local disk, not on NFS.
  *
  * ```ts
  * import { mkdtemp } from 'node:fs/promises'
