@@ -1,3 +1,4 @@
 import { library } from '../../scripts/tsup.ts'
 
-export default library()
+// Bundlers know a module of Node by its prefix.
+export default library({ removeNodeProtocol: false, platform: 'node' })

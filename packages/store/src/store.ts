@@ -95,8 +95,8 @@ const MANIFEST = 'store.json'
  * of processes may have it open and write. Everything that happens is a record of a hash-chained log; versions never change,
  * aliases such as `champion` move by compare-and-swap with a reason, and every move can be undone.
  *
- * Gotchas: one log record is at most 1 MiB, so bulky data go into files of a version; opening replays the log (about a second
- * for 100,000 versions); the folder must lie on a local disk, not on NFS.
+ * Gotchas: one log record is at most 1 MiB, so bulky data go into files of a version; opening replays the whole log, so keep
+ * a store open; the folder must lie on a local disk, not on NFS.
  *
  * ```ts
  * import { mkdtemp } from 'node:fs/promises'
@@ -185,7 +185,7 @@ export async function openStore(place: string | StoreDrivers, options: StoreOpti
     },
     verify: (verifyOptions) => verifyLog(engine, verifyOptions),
     gc: (gcOptions) => collectGarbage(engine, gcOptions),
-    retain: (policy) => retain(engine, reader, policy),
+    retain: (policy) => retain(engine, policy),
     fsck: (fsckOptions) => checkStore(engine, fsckOptions),
     async backup(target) {
       if (typeof target !== 'string') return copyStore(engine, target)

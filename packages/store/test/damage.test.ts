@@ -228,14 +228,18 @@ describe('disks that fail', () => {
     expect(rounds).toBeGreaterThan(2)
   })
 
-  it('opens a read-only folder for reading, and says clearly that it cannot write', async () => {
-    const folder = await made()
-    const program = await bundled('reader.mts')
-    const paths = [folder, ...readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)))]
-    for (const path of paths) chmodSync(path, statSync(path).isDirectory() ? 0o555 : 0o444)
-    const { stdout, stderr } = spawnSync(process.execPath, [program, folder], { encoding: 'utf8' })
-    for (const path of paths) if (statSync(path).isDirectory()) chmodSync(path, 0o755)
-    expect(stderr).toBe('')
-    expect(JSON.parse(stdout)).toEqual([3, 'READ_ONLY', 'READ_ONLY', 'READ_ONLY'])
-  })
+  const kinds = hasSqlite() ? (['file', 'sqlite'] as const) : (['file'] as const)
+  it.each(kinds)(
+    'opens a read-only folder (%s) for reading, and says clearly that it cannot write',
+    async (metadata) => {
+      const folder = await made(metadata)
+      const program = await bundled('reader.mts')
+      const paths = [folder, ...readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)))]
+      for (const path of paths) chmodSync(path, statSync(path).isDirectory() ? 0o555 : 0o444)
+      const { stdout, stderr } = spawnSync(process.execPath, [program, folder], { encoding: 'utf8' })
+      for (const path of paths) if (statSync(path).isDirectory()) chmodSync(path, 0o755)
+      expect(stderr).toBe('')
+      expect(JSON.parse(stdout)).toEqual([3, 'READ_ONLY', 'READ_ONLY', 'READ_ONLY'])
+    },
+  )
 })

@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hasSqlite } from '@regimen/core/sqlite'
@@ -137,16 +136,11 @@ function userOf(name: string): User | undefined {
   return { uid: Number(ids[0]!.stdout), gid: Number(ids[1]!.stdout) }
 }
 
-interface S3rver {
-  run(): Promise<{ port: number }>
-  close(): Promise<void>
-}
-
 /** An S3-compatible server, or why there is none. */
 async function startS3() {
-  let Server: new (options: object) => S3rver
+  let Server: typeof import('s3rver').default
   try {
-    Server = createRequire(import.meta.url)('s3rver') as typeof Server
+    Server = (await import('s3rver')).default
   } catch {
     return 'the package s3rver is not installed'
   }

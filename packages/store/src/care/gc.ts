@@ -1,4 +1,5 @@
 import { check, describe } from '@regimen/core'
+import type { BlobEntry } from '../blobs/driver.ts'
 import { type Catalogue, refsOf, type Version } from '../catalogue.ts'
 import type { Engine } from '../engine.ts'
 import type { LogRecord } from '../log.ts'
@@ -22,6 +23,9 @@ export interface GcResult {
   readonly temporaries: number
 }
 
+// Looks anew before every so many removals, which then run side by side.
+const BATCH = 32
+
 /** Removes blobs that no version and no run needs. */
 export async function collectGarbage(engine: Engine, options: GcOptions = {}): Promise<GcResult> {
   const { grace = 86_400_000, dryRun = false } = options
@@ -38,22 +42,28 @@ export async function collectGarbage(engine: Engine, options: GcOptions = {}): P
     const removed: string[] = []
     let bytes = 0
     let spared = 0
-    for await (const { name, size, modified } of driver.list()) {
-      if (needed.has(name)) continue
-      if (modified >= before) {
-        spared++
-        continue
-      }
+    const take = async ({ name, size }: BlobEntry): Promise<void> => {
       if (!dryRun) {
-        await engine.refresh()
-        const now = driver.stat ? await driver.stat(name) : undefined
+        const now = await driver.stat?.(name)
         // A publish that found the blob has touched it.
-        if (needed.has(name) || (now && now.modified >= before)) continue
+        if (needed.has(name) || (now && now.modified >= before)) return
         await driver.remove?.(name)
       }
       removed.push(name)
       bytes += size
     }
+    let batch: BlobEntry[] = []
+    const flush = async (): Promise<void> => {
+      if (!dryRun) await engine.refresh()
+      await Promise.all(batch.map(take))
+      batch = []
+    }
+    for await (const entry of driver.list()) {
+      if (needed.has(entry.name)) continue
+      if (entry.modified >= before) spared++
+      else if (batch.push(entry) === BATCH) await flush()
+    }
+    await flush()
     const temporaries = dryRun ? 0 : ((await driver.sweep?.(before)) ?? 0)
     if (!dryRun && removed.length > 0) {
       const data = { removed: removed.length, bytes }

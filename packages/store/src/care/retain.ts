@@ -1,6 +1,5 @@
 import { check, describe } from '@regimen/core'
 import type { Draft, Engine } from '../engine.ts'
-import type { Reader } from '../reader.ts'
 
 /** Which versions stay. Aliased versions, the way back of every alias, splits' versions and ancestors of what stays always do. */
 export interface RetentionPolicy {
@@ -19,7 +18,7 @@ export interface RetentionPolicy {
 const BATCH = 500
 
 /** Marks old versions as deleted; their bytes go with the next garbage collection. Gives what went: `model@number`. */
-export async function retain(engine: Engine, reader: Reader, policy: RetentionPolicy = {}): Promise<string[]> {
+export async function retain(engine: Engine, policy: RetentionPolicy = {}): Promise<string[]> {
   const { keepLast = 10, keepFor = 0, keepRollbacks = 5, dryRun = false } = policy
   for (const [name, value] of Object.entries({ keepLast, keepFor, keepRollbacks })) {
     check(value >= 0, 'store/retain', () => `${name} must be at least 0, got ${describe(value)}.`)
@@ -44,8 +43,15 @@ export async function retain(engine: Engine, reader: Reader, policy: RetentionPo
         for (const { ref } of Object.values(arms)) if (typeof ref === 'number') kept.add(`${model}@${ref}`)
       }
     }
-    for (const ref of [...kept]) {
-      if (!ref.endsWith('@null')) for (const ancestor of reader.lineage(ref, 'ancestors')) kept.add(ancestor)
+    const open = [...kept]
+    for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
+      const at = ref.lastIndexOf('@')
+      const entry = engine.catalogue.models.get(ref.slice(0, at))?.versions[Number(ref.slice(at + 1)) - 1]
+      for (const parent of entry?.parents ?? []) {
+        if (kept.has(parent)) continue
+        kept.add(parent)
+        open.push(parent)
+      }
     }
     return all.filter((ref) => !kept.has(ref))
   }

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { RegimenError } from '@regimen/core'
 import { openSqlite } from '@regimen/core/sqlite'
+import { explained } from '../files.ts'
 import type { LogLine } from '../log.ts'
 import type { MetadataDriver } from './driver.ts'
 
@@ -34,7 +36,12 @@ export interface SqliteMetadataOptions {
 export function sqliteMetadata(path: string, options: SqliteMetadataOptions = {}): MetadataDriver {
   const { readOnly = false, timeout = 30_000 } = options
   if (!readOnly) mkdirSync(dirname(path), { recursive: true })
-  const database = openSqlite(path, { readOnly, timeout, synchronous: 'full' })
+  // No write-ahead log: in that mode SQLite cannot read in a folder that it may not write to.
+  const database = openSqlite(path, { readOnly, timeout, wal: false, synchronous: 'full' })
+  if (database.prepare('PRAGMA journal_mode').get()?.journal_mode === 'delete') {
+    // Emptying the journal is cheaper than deleting it.
+    database.exec('PRAGMA journal_mode = TRUNCATE')
+  }
   if (!readOnly) {
     database.exec('CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, text TEXT NOT NULL)')
   }
@@ -43,12 +50,17 @@ export function sqliteMetadata(path: string, options: SqliteMetadataOptions = {}
   const select = database.prepare('SELECT seq, hash, text FROM log WHERE seq >= ? ORDER BY seq LIMIT ?')
   return {
     name: 'sqlite',
-    append: async (lines, head) =>
-      database.transaction(() => {
-        if (Number(last.get()?.seq ?? 0) !== head.seq) return false
-        for (const { seq, hash, text } of lines) insert.run(seq, hash, text)
-        return true
-      }),
+    async append(lines, head) {
+      try {
+        return database.transaction(() => {
+          if (Number(last.get()?.seq ?? 0) !== head.seq) return false
+          for (const { seq, hash, text } of lines) insert.run(seq, hash, text)
+          return true
+        })
+      } catch (error) {
+        throw renamed(error)
+      }
+    },
     read: async (from, limit) =>
       select
         .all(from, limit)
@@ -61,3 +73,16 @@ export function sqliteMetadata(path: string, options: SqliteMetadataOptions = {}
     },
   }
 }
+
+/** Errors that every driver knows get the name that they have everywhere. */
+function renamed(error: unknown): unknown {
+  const system = error instanceof RegimenError ? SYSTEM_CODES[error.code] : undefined
+  if (system === undefined) return error
+  return explained(
+    Object.assign(new Error((error as Error).message), { code: system }),
+    'store/sqlite-metadata',
+    'the log cannot be written',
+  )
+}
+
+const SYSTEM_CODES: { readonly [code: string]: string } = { SQLITE_READONLY: 'EROFS', SQLITE_FULL: 'ENOSPC' }
