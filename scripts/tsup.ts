@@ -23,6 +23,8 @@ export function library(overrides: Options = {}): Config {
     clean: false,
     dts: false,
     silent: true,
+    // Bundlers know a module of Node by its prefix, and node:sqlite exists only with it.
+    removeNodeProtocol: false,
     ...overrides,
   })
 }
