@@ -78,7 +78,10 @@ def features(d):
     f["bollingerWidth_20"] = 4 * sigma / mean
     f["skew_60"] = r.rolling(60).skew()
     f["kurtosis_60"] = r.rolling(60).kurt()
-    f["autocorr_1"] = r.rolling(50).corr(r.shift())
+    f["efficiency_20"] = lc.diff(20).abs() / r.abs().rolling(20).sum()
+    for n in (1, 5):
+        f[f"autocorr_{n}"] = r.rolling(50).corr(r.shift(n))
+    f["obvChange_20"] = (np.sign(delta) * v).rolling(20).sum() / v.rolling(20).sum()
     for n in (20, 60):
         f[f"volumeZ_{n}"] = (v - v.rolling(n).mean()) / v.rolling(n).std(ddof=0)
     return pd.DataFrame(f)

@@ -50,7 +50,7 @@ function ruleRegimes(bars: Bars, window = 60, calm = 20, memory = 500): (string 
     }
     const recent = volatilities.slice(Math.max(calm, t - memory), t + 1).sort((a, b) => a - b)
     const usual = recent[Math.floor(recent.length / 2)]!
-    // A trend counts once the average has moved by a third of what a random walk moves it in that time.
+    // A trend counts once the average has moved by a fifth of what a random walk moves in that time.
     const slope = Math.log(averages[t]! / averages[t - calm]!) / (usual * Math.sqrt(calm))
     const trend = slope > 0.2 ? 'bull' : slope < -0.2 ? 'bear' : 'sideways'
     names.push(`${trend}-${volatility > 1.25 * usual ? 'high' : 'low'}`)

@@ -59,7 +59,7 @@ export { validateBars } from './validate/validate.ts'
 
 export type { TradingCosts } from './backtest/costs.ts'
 export type { DecisionContext, EventBacktestOptions, Strategy } from './backtest/events.ts'
-export type { BacktestResult, CostTotals, Fill } from './backtest/result.ts'
+export type { BacktestResult, CostTotals, Fill, Tradable } from './backtest/result.ts'
 export type { PositionRules, VectorizedBacktestOptions } from './backtest/vectorized.ts'
 export type { Bar, BarColumns, Bars } from './bars.ts'
 export type { DelayedLabels, DelayedLabelsOptions, DelayedLabelsState, LabelledSample } from './delayed-labels.ts'
@@ -80,6 +80,7 @@ export type {
   FeatureSet,
   FeatureSetOptions,
   FeatureStream,
+  FeatureStreamFactory,
   FeatureTable,
 } from './features/feature-set.ts'
 export type { Interval } from './interval.ts'

@@ -151,7 +151,7 @@ export function scaleFeatures(scaler: ScalerModel, features: FeatureTable | Floa
 }
 
 function bounded(x: number, clip: number): number {
-  return x > clip ? clip : x < -clip ? -clip : x
+  return x > clip ? clip : Math.max(x, -clip)
 }
 
 function meanAndDeviation(values: Float64Array): [number, number] {

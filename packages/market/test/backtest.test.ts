@@ -1,7 +1,7 @@
 import { createRng, RegimenError, type RegimenEvent } from '@regimen/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Bars, backtestEvents, backtestVectorized, type Strategy, simulate } from '../src/index.ts'
+import { type Bars, backtestEvents, backtestVectorized, createPanel, type Strategy, simulate } from '../src/index.ts'
 
 const DAY = 86_400_000
 
@@ -293,6 +293,34 @@ test('appending bars never changes earlier fills or equity', () => {
     }),
     { numRuns: 50, seed: 2 },
   )
+})
+
+test('a panel is traded with its gaps: an order waits until its asset has a bar again', () => {
+  const a = barsOf([1, 2, 3, 4].map((p) => [p, p, p, p] as const))
+  const full = barsOf([10, 20, 40, 80].map((p) => [p, p, p, p] as const))
+  const keep = (column: Float64Array): Float64Array => column.filter((_, i) => i !== 1)
+  const b = {
+    ...full,
+    time: keep(full.time),
+    open: keep(full.open),
+    high: keep(full.high),
+    low: keep(full.low),
+    close: keep(full.close),
+  }
+  const panel = createPanel({ A: a, B: b })
+  const targets = [0.5, 0.5, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN]
+  const result = backtestVectorized(panel, { targets, initialCash: 1000 })
+  // 500 of A at its close of 1, 50 units of B at 10; A fills at 2 in row 1, B, absent there, at 40 in row 2.
+  expect(result.fills.map(({ index, asset, units, price }) => [index, asset, units, price])).toEqual([
+    [1, 0, 500, 2],
+    [2, 1, 50, 40],
+  ])
+  expect(Array.from(result.equity)).toEqual([1000, 1000, 1500, 4000])
+  const events: RegimenEvent[] = []
+  const strategy: Strategy = ({ index }) => (index === 0 ? [0.5, 0.5] : undefined)
+  const slow = backtestEvents(panel, { strategy, initialCash: 1000, events: { emit: (event) => events.push(event) } })
+  expect(slow.equity).toEqual(result.equity)
+  expect(events.map((event) => event.data.symbol)).toEqual(['A', 'B', 'A', 'B'])
 })
 
 test('cash and units account for every cent', () => {

@@ -23,6 +23,7 @@ import {
   roundTrips,
   sharpe,
   sortino,
+  summarize,
   tailRatio,
   winRate,
 } from '../src/index.ts'
@@ -97,6 +98,41 @@ test('round trips: adding, reducing, and a fill that changes sides', () => {
     { asset: 0, openedAt: 1, closedAt: 3, side: 'long', units: 20, profit: expect.closeTo(298, 9) },
     { asset: 0, openedAt: 3, closedAt: 5, side: 'short', units: 10, profit: expect.closeTo(49, 9) },
   ])
+})
+
+test('summary of a backtest: every figure by hand', () => {
+  // 1000 at the start. 10 units bought at 100 and sold at 110 (fees 1 and 1.1), 5 sold short at 100 and covered at 90
+  // (fees 0.5 and 0.45); one bar a year of 365.25 days.
+  const year = 365.25 * 86_400_000
+  const equity = Float64Array.of(1000, 1099, 1097.9, 1097.4, 1146.95)
+  const result = {
+    time: Float64Array.from(equity, (_, i) => i * year),
+    interval: year,
+    equity,
+    returns: equity.map((value, i) => value / (equity[i - 1] ?? 1000) - 1),
+    units: Float64Array.of(0, 10, 0, -5, 0),
+    exposure: Float64Array.of(0, 1, 0, 0.5, 0),
+    turnover: Float64Array.of(0, 1, 1, 0.5, 0.5),
+    fills: [
+      { index: 1, time: year, asset: 0, units: 10, price: 100, commission: 1, reason: 'target' },
+      { index: 2, time: 2 * year, asset: 0, units: -10, price: 110, commission: 1.1, reason: 'target' },
+      { index: 3, time: 3 * year, asset: 0, units: -5, price: 100, commission: 0.5, reason: 'target' },
+      { index: 4, time: 4 * year, asset: 0, units: 5, price: 90, commission: 0.45, reason: 'target' },
+    ],
+    costs: { commission: 3.05, slippage: 0, financing: 0 },
+    initialCash: 1000,
+    ruinedAt: -1,
+  } as const
+  const summary = summarize(result)
+  expect(summary).toMatchObject({ bars: 5, trades: 2, winRate: 1, profitFactor: Infinity, drawdownDuration: 2 })
+  expect(summary.periodsPerYear).toBeCloseTo(1, 12)
+  expect(summary.totalReturn).toBeCloseTo(0.14695, 12)
+  expect(summary.annualReturn).toBeCloseTo(1.14695 ** 0.2 - 1, 12)
+  expect(summary.maxDrawdown).toBeCloseTo(1.6 / 1099, 12)
+  expect(summary.exposure).toBeCloseTo(0.3, 12)
+  expect(summary.turnover).toBeCloseTo(0.6, 12)
+  expect(summary.costs).toBeCloseTo(0.00305, 12)
+  expect(summary.sharpe).toBeCloseTo(sharpe(result.returns, { periodsPerYear: 1 }), 12)
 })
 
 describe('selection bias', () => {

@@ -2,7 +2,7 @@ import { check, describe, type EventSink } from '@regimen/core'
 import type { Bars } from '../bars.ts'
 import type { OrderRequest, Protection } from '../execution/executor.ts'
 import { type BarPrices, checkProtection, PaperBroker } from '../execution/paper-broker.ts'
-import { alignedAssets, type BacktestResult } from './result.ts'
+import { alignedAssets, type BacktestResult, type Tradable } from './result.ts'
 import { type PositionRules, resolveRules } from './vectorized.ts'
 
 /** What a strategy may know at the close of a bar: the past and its own account. */
@@ -66,14 +66,14 @@ export interface EventBacktestOptions extends PositionRules {
  * result.equity[2] // => 900
  * ```
  */
-export function backtestEvents(bars: Bars | readonly Bars[], options: EventBacktestOptions): BacktestResult {
+export function backtestEvents(bars: Tradable, options: EventBacktestOptions): BacktestResult {
   const where = 'market/backtest'
   const assets = alignedAssets(bars, where)
   const rules = resolveRules(options, where)
   const { strategy, protection, events } = options
   check(typeof strategy === 'function', where, () => `strategy must be a function, got ${describe(strategy)}.`)
   checkProtection(protection, where)
-  const symbols = assets.map((_, a) => String(a))
+  const symbols = 'symbols' in bars ? bars.symbols : assets.map((_, a) => String(a))
   const broker = new PaperBroker({ symbols, initialCash: rules.initialCash, costs: options.costs, events })
   const { time, interval } = assets[0]!
   const n = time.length

@@ -1,5 +1,6 @@
 import { check, describe } from '@regimen/core'
 import type { Bars } from '../bars.ts'
+import type { Panel } from '../panel.ts'
 
 /** One executed order, or a part of one. */
 export interface Fill {
@@ -50,9 +51,12 @@ export interface BacktestResult {
   readonly ruinedAt: number
 }
 
-/** Accepts one series or several aligned ones and refuses any that do not line up. */
-export function alignedAssets(bars: Bars | readonly Bars[], where: string): readonly Bars[] {
-  const assets = Array.isArray(bars) ? (bars as readonly Bars[]) : [bars as Bars]
+/** What the engines trade: one series, several with the same times, or a panel. A missing bar is a row of NaN. */
+export type Tradable = Bars | readonly Bars[] | Panel
+
+/** Takes the assets out of what is traded and refuses any that do not line up. */
+export function alignedAssets(bars: Tradable, where: string): readonly Bars[] {
+  const assets = isList(bars) ? bars : 'fields' in bars ? columnsOf(bars) : [bars]
   check(assets.length > 0, where, () => 'bars must hold at least one series, got none.')
   const first = assets[0]!
   const n = first.time.length
@@ -66,32 +70,57 @@ export function alignedAssets(bars: Bars | readonly Bars[], where: string): read
         'Align the series first; a missing bar is a row of NaN.',
       )
     }
-    const stray = firstRow(n, (i) => asset.time[i] !== first.time[i])
+    const stray = asset === first ? -1 : firstDifference(asset.time, first.time)
     check(
       stray < 0,
       where,
       () => `asset ${a} must share the first one's times, got ${describe(asset.time[stray])} in row ${stray}.`,
       'Align the series first; a missing bar is a row of NaN.',
     )
-    const bad = firstRow(n, (i) => !isPrice(asset.open[i]!) || !isPrice(asset.close[i]!))
+    const bad = firstBadPrice(asset.open, asset.close)
     check(
       bad < 0,
       where,
       () => `prices must be positive and finite, got ${asset.open[bad]} and ${asset.close[bad]} in row ${bad}.`,
     )
   }
-  const back = firstRow(n, (i) => i > 0 && !(first.time[i]! > first.time[i - 1]!))
+  const back = firstStepBack(first.time)
   check(back < 0, where, () => `time must increase strictly, got ${first.time[back]} in row ${back}.`)
   return assets
 }
 
-/** NaN is a bar that did not trade. */
-function isPrice(x: number): boolean {
-  return !(x <= 0 || x === Infinity)
+function isList(bars: Tradable): bars is readonly Bars[] {
+  return Array.isArray(bars)
 }
 
-// The loop lives apart from the messages: a closure made inside it would cost an allocation a row.
-function firstRow(n: number, holds: (row: number) => boolean): number {
-  for (let i = 0; i < n; i++) if (holds(i)) return i
+/** One asset after the other with its missing bars left in, so that all keep the panel's rows. */
+function columnsOf({ time, interval, symbols, fields }: Panel): Bars[] {
+  const k = symbols.length
+  return symbols.map((_, a) => {
+    const take = (field: Float64Array): Float64Array => time.map((_, i) => field[i * k + a]!)
+    const { open, high, low, close } = fields
+    return { time, interval, open: take(open), high: take(high), low: take(low), close: take(close) }
+  })
+}
+
+// The loops live apart from the messages: a closure made inside them would cost an allocation a row.
+
+function firstDifference(x: Float64Array, y: Float64Array): number {
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return i
+  return -1
+}
+
+/** NaN is a bar that did not trade. */
+function firstBadPrice(open: Float64Array, close: Float64Array): number {
+  for (let i = 0; i < open.length; i++) {
+    const a = open[i]!
+    const b = close[i]!
+    if (a <= 0 || b <= 0 || a === Infinity || b === Infinity) return i
+  }
+  return -1
+}
+
+function firstStepBack(time: Float64Array): number {
+  for (let i = 1; i < time.length; i++) if (!(time[i]! > time[i - 1]!)) return i
   return -1
 }

@@ -1,7 +1,6 @@
 import { check, describe } from '@regimen/core'
-import type { Bars } from '../bars.ts'
 import { resolveCosts, type TradingCosts, yearsOf } from './costs.ts'
-import { alignedAssets, type BacktestResult, type Fill } from './result.ts'
+import { alignedAssets, type BacktestResult, type Fill, type Tradable } from './result.ts'
 
 /** How targets become positions. Shared by both engines. */
 export interface PositionRules {
@@ -86,7 +85,7 @@ export function resolveRules(rules: PositionRules, where: string): ResolvedRules
  * result.equity[2] // ≈ 1210
  * ```
  */
-export function backtestVectorized(bars: Bars | readonly Bars[], options: VectorizedBacktestOptions): BacktestResult {
+export function backtestVectorized(bars: Tradable, options: VectorizedBacktestOptions): BacktestResult {
   const where = 'market/backtest'
   const assets = alignedAssets(bars, where)
   const rules = resolveRules(options, where)

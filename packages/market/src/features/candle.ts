@@ -26,9 +26,9 @@ export const candle: FeatureFamily = {
 }
 
 function top({ open, close }: Columns, i: number): number {
-  return open[i]! > close[i]! ? open[i]! : close[i]!
+  return Math.max(open[i]!, close[i]!)
 }
 
 function bottom({ open, close }: Columns, i: number): number {
-  return open[i]! < close[i]! ? open[i]! : close[i]!
+  return Math.min(open[i]!, close[i]!)
 }

@@ -4,10 +4,11 @@ import type { FeatureFamily } from './types.ts'
 const W = 50
 const LAGS = [1, 5]
 const HURST = 128
-const SCALES = [1, 2, 4, 8, 16]
-const MEAN_LOG = SCALES.reduce((sum, tau) => sum + Math.log(tau), 0) / SCALES.length
-const SPREAD = SCALES.reduce((sum, tau) => sum + (Math.log(tau) - MEAN_LOG) ** 2, 0)
-const WEIGHTS = SCALES.map((tau) => (0.5 * (Math.log(tau) - MEAN_LOG)) / SPREAD)
+// The middle one of the scales 1, 2, 4, 8, 16 has no weight in the slope of a line through evenly spaced points.
+const SCALES = [1, 2, 8, 16]
+const PATTERNS = 58
+const LOG_PATTERNS = Math.log(PATTERNS)
+const LOG_6 = Math.log(6)
 
 /**
  * Memory of the last moves:
@@ -26,49 +27,28 @@ export const dependence: FeatureFamily = {
   batch(bars, out) {
     const { size, ret, logClose, close } = bars
     const [short, long, hurst, entropy] = out
-    const d = new Float64Array(W)
-    for (let i = W - 1; i < size; i++) {
-      // Relative to a return of the window, so that the mean is exact even where returns hardly differ.
-      const anchor = ret[i]!
-      let m = 0
-      for (let j = 0, t = i - W + 1; j < W; j++, t++) {
-        d[j] = ret[t]! - anchor
-        m += d[j]!
-      }
-      m /= W
-      let total = 0
-      let a = 0
-      let b = 0
-      for (let j = 0; j < W; j++) {
-        const x = d[j]! - m
-        d[j] = x
-        total += x * x
-        if (j > 0) a += x * d[j - 1]!
-        if (j > 4) b += x * d[j - 5]!
-      }
-      short![i] = total === 0 ? 0 : a / total
-      long![i] = total === 0 ? 0 : b / total
-    }
+    rollingAutocorrelation(ret, W, LAGS[0]!, short!)
+    rollingAutocorrelation(ret, W, LAGS[1]!, long!)
     const term = bars.temp(0)
-    const sum = bars.temp(1)
-    hurst!.fill(0)
     SCALES.forEach((tau, s) => {
-      for (let i = 0; i < tau && i < size; i++) term[i] = 0
-      for (let i = tau; i < size; i++) term[i] = (logClose[i]! - logClose[i - tau]!) ** 2
-      rollingSum(term, HURST - tau, sum)
-      const weight = WEIGHTS[s]!
-      for (let i = 0; i < size; i++) hurst![i] = hurst![i]! + weight * Math.log(mean2(sum[i]!, tau))
+      term.fill(0, 0, tau)
+      for (let i = tau; i < size; i++) {
+        const d = logClose[i]! - logClose[i - tau]!
+        term[i] = d * d
+      }
+      rollingSum(term, HURST - tau, bars.temp(1 + s))
     })
-    // `sum` still holds the widest scale; where even single moves are zero everything is flat.
-    for (let i = 0; i < size; i++) term[i] = Math.abs(ret[i]!)
-    rollingSum(term, HURST - 1, sum)
-    for (let i = 0; i < size; i++) hurst![i] = sum[i] === 0 ? 0.5 : within(hurst![i]!)
-    const code = new Uint8Array(size)
+    const [m1, m2, m8, m16] = [bars.temp(1), bars.temp(2), bars.temp(3), bars.temp(4)]
+    for (let i = 0; i < size; i++) hurst![i] = hurstOf(m1![i]!, m2![i]!, m8![i]!, m16![i]!)
     const counts = new Int32Array(6)
     for (let i = 2; i < size; i++) {
-      code[i] = pattern(close[i - 2]!, close[i - 1]!, close[i]!)
-      counts[code[i]!]!++
-      if (i >= 60) counts[code[i - 58]!]!--
+      const now = pattern(close[i - 2]!, close[i - 1]!, close[i]!)
+      counts[now] = counts[now]! + 1
+      if (i >= PATTERNS + 2) {
+        const j = i - PATTERNS
+        const old = pattern(close[j - 2]!, close[j - 1]!, close[j]!)
+        counts[old] = counts[old]! - 1
+      }
       entropy![i] = entropyOf(counts)
     }
   },
@@ -88,36 +68,35 @@ export const dependence: FeatureFamily = {
       }
     }
     for (let f = 0; f < LAGS.length; f++) out[k + f] = total === 0 ? 0 : liveSums[f]! / total
-    let slope = 0
-    let moved = false
     for (let s = 0; s < SCALES.length; s++) {
       const tau = SCALES[s]!
       let square = 0
       for (let i = at - HURST + 1 + tau; i <= at; i++) square += (logClose[i]! - logClose[i - tau]!) ** 2
-      if (tau === 1) moved = square > 0
-      slope += WEIGHTS[s]! * Math.log(mean2(square, tau))
+      liveSquares[s] = square
     }
-    out[k + 2] = moved ? within(slope) : 0.5
+    out[k + 2] = hurstOf(liveSquares[0]!, liveSquares[1]!, liveSquares[2]!, liveSquares[3]!)
     liveCounts.fill(0)
-    for (let i = at - 57; i <= at; i++) liveCounts[pattern(close[i - 2]!, close[i - 1]!, close[i]!)]!++
+    for (let i = at - PATTERNS + 1; i <= at; i++) liveCounts[pattern(close[i - 2]!, close[i - 1]!, close[i]!)]!++
     out[k + 3] = entropyOf(liveCounts)
   },
 }
 
 const liveCounts = new Int32Array(6)
+const liveSquares = new Float64Array(SCALES.length)
 const liveSums = new Float64Array(LAGS.length)
 
 // c ln c for every possible count of 58 patterns.
 const CLOGC = Float64Array.from({ length: 61 }, (_, c) => (c === 0 ? 0 : c * Math.log(c)))
 
 function entropyOf(counts: Int32Array): number {
-  let n = 0
-  let s = 0
-  for (let c = 0; c < 6; c++) {
-    n += counts[c]!
-    s += CLOGC[counts[c]!]!
-  }
-  return n === 0 ? 0 : (Math.log(n) - s / n) / Math.log(6)
+  const s =
+    CLOGC[counts[0]!]! +
+    CLOGC[counts[1]!]! +
+    CLOGC[counts[2]!]! +
+    CLOGC[counts[3]!]! +
+    CLOGC[counts[4]!]! +
+    CLOGC[counts[5]!]!
+  return (LOG_PATTERNS - s / PATTERNS) / LOG_6
 }
 
 function pattern(a: number, b: number, c: number): number {
@@ -125,11 +104,70 @@ function pattern(a: number, b: number, c: number): number {
   return a <= c ? 3 : b <= c ? 4 : 5
 }
 
-/** Mean square of moves over tau, kept off zero so that a series that always returns has a slope of minus infinity, held at 0. */
-function mean2(sum: number, tau: number): number {
-  return sum / (HURST - tau) + 1e-300
+/**
+ * Least-squares slope of ½ ln(mean square move) over ln τ: with τ = 1, 2, 4, 8, 16 the weights are −2, −1, 0, 1, 2 over
+ * 10 ln 2, so one logarithm does.
+ */
+function hurstOf(sum1: number, sum2: number, sum8: number, sum16: number): number {
+  if (sum1 === 0) return 0.5
+  if (sum8 === 0 || sum16 === 0) return 0
+  if (sum2 === 0) return 1
+  const wide = (sum16 * (HURST - 1)) / (sum1 * (HURST - 16))
+  const near = (sum8 * (HURST - 2)) / (sum2 * (HURST - 8))
+  const slope = (0.05 / Math.LN2) * Math.log(wide * wide * near)
+  return slope < 0 ? 0 : Math.min(slope, 1)
 }
 
-function within(slope: number): number {
-  return slope < 0 ? 0 : slope > 1 ? 1 : slope
+/**
+ * Rolling autocorrelation at one lag in O(1) a value: sums of d_t, d_{t−k}, d_t d_{t−k} and d_t² over the pairs of the
+ * window, as a suffix of the block before and a prefix of this one, relative to the return at the block's start. The mean
+ * and the squares take in the first k returns of the window, which have no partner.
+ */
+function rollingAutocorrelation(x: Float64Array, w: number, lag: number, out: Float64Array): void {
+  const m = w - lag
+  const sums = [0, 1, 2, 3].map(() => new Float64Array(m + 1))
+  const [now, then, cross, square] = sums
+  out.fill(Number.NaN, 0, lag)
+  for (let b = lag; b < x.length; b += m) {
+    const anchor = x[b]!
+    let s1 = 0
+    let s2 = 0
+    let s3 = 0
+    let s4 = 0
+    if (b === lag) for (const values of sums) values.fill(Number.NaN)
+    else {
+      for (let j = m - 1; j > 0; j--) {
+        const d = x[b - m + j]! - anchor
+        const e = x[b - m + j - lag]! - anchor
+        now![j] = s1 += d
+        then![j] = s2 += e
+        cross![j] = s3 += d * e
+        square![j] = s4 += d * d
+      }
+    }
+    for (const values of sums) values[m] = 0
+    s1 = s2 = s3 = s4 = 0
+    const end = Math.min(b + m, x.length)
+    for (let i = b; i < end; i++) {
+      const d = x[i]! - anchor
+      const e = x[i - lag]! - anchor
+      s1 += d
+      s2 += e
+      s3 += d * e
+      s4 += d * d
+      const j = i - b + 1
+      const a = s1 + now![j]!
+      let total = a
+      let squares = s4 + square![j]!
+      for (let k = i - w + 1; k <= i - m; k++) {
+        const f = x[k]! - anchor
+        total += f
+        squares += f * f
+      }
+      const mean = total / w
+      const variation = squares - total * mean
+      const shared = s3 + cross![j]! - mean * (a + s2 + then![j]!) + m * mean * mean
+      out[i] = variation <= 0 ? 0 : shared / variation
+    }
+  }
 }

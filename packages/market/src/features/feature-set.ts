@@ -1,4 +1,14 @@
-import { check, createSnapshot, describe, isSnapshot, type Live, type LiveFactory, type Snapshot } from '@regimen/core'
+import {
+  check,
+  createSnapshot,
+  describe,
+  isSnapshot,
+  type Live,
+  type LiveFactory,
+  restore,
+  type Snapshot,
+  schema,
+} from '@regimen/core'
 import { alignByClose } from '../align.ts'
 import type { Bar, Bars } from '../bars.ts'
 import { sliceBars } from '../bars.ts'
@@ -71,6 +81,11 @@ export interface FeatureSet {
   open(snapshot?: Snapshot): FeatureStream
 }
 
+/** What {@link featureStream} is: a `LiveFactory` whose lives can also `push`. */
+export interface FeatureStreamFactory extends LiveFactory<FeatureSetOptions, Bar, undefined, Float64Array> {
+  open(from: FeatureSetOptions | Snapshot): FeatureStream
+}
+
 const WHERE = 'market/features'
 const ID = 'market/features'
 const VERSION = 1
@@ -94,8 +109,10 @@ const VERSION = 1
  * const table = set.batch(bars)
  * table.ready // => 279
  * const live = set.open()
- * let row = new Float64Array()
- * for (let i = 0; i < n; i++) row = live.push({ time: bars.time[i]!, open: p[i]!, high: p[i]!, low: p[i]!, close: p[i]! })
+ * let row = live.push({ time: 0, open: p[0]!, high: p[0]!, low: p[0]!, close: p[0]! })
+ * for (let i = 1; i < n; i++) {
+ *   row = live.push({ time: i * 60_000, open: p[i]!, high: p[i]!, low: p[i]!, close: p[i]! })
+ * }
  * const rsi = set.names.indexOf('1m.rsi_14')
  * Math.abs(row[rsi]! - table.columns[rsi]![n - 1]!) < 1e-9 // => true
  * ```
@@ -123,9 +140,7 @@ export function featureSet(options: FeatureSetOptions): FeatureSet {
  * featureStream.open(live.snapshot()).ready // => false
  * ```
  */
-export const featureStream: LiveFactory<FeatureSetOptions, Bar, undefined, Float64Array> & {
-  open(from: FeatureSetOptions | Snapshot): FeatureStream
-} = {
+export const featureStream: FeatureStreamFactory = {
   id: ID,
   version: VERSION,
   open(from) {
@@ -320,7 +335,10 @@ function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
     push,
     update: (bar) => void push(bar),
     /** Features as they would be if `bar` closed next; copies the windows. */
-    predict: (bar) => open(plan, save()).push(bar),
+    predict(bar) {
+      check(!disposed, WHERE, () => 'the stream has been disposed.', 'Open a new one.')
+      return open(plan, save()).push(bar)
+    },
     get ready() {
       return timeframes.every((timeframe) => timeframe.count >= one.warmup)
     },
@@ -343,26 +361,46 @@ function checkBar(plan: Plan, bar: Bar, lastTime: number): void {
 }
 
 function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
-  const config = snapshot.config as { timeframes?: readonly string[]; volume?: boolean }
-  const same = String(config.timeframes) === String(plan.timeframes) && config.volume === plan.volume
+  const [width, length] = savedSize(plan.catalog)
+  const timeframe = schema.object({
+    count: schema.integer({ min: 0 }),
+    at: schema.integer({ min: 0, max: length - 1 }),
+    columns: schema.leaf('float64', [width, length]),
+    values: schema.leaf('float64', [plan.catalog.features.length]),
+  })
+  const { state, config } = restore(snapshot, {
+    id: ID,
+    version: VERSION,
+    config: schema.object({ timeframes: schema.list(schema.string()), volume: schema.boolean() }),
+    state: schema.object({
+      lastTime: schema.number({ finite: false }),
+      timeframes: schema.list(timeframe),
+      aggregators: schema.list(
+        schema.object({
+          begun: schema.boolean(),
+          whole: schema.boolean(),
+          building: schema.boolean(),
+          time: schema.number(),
+          open: schema.number(),
+          high: schema.number(),
+          low: schema.number(),
+          close: schema.number(),
+          volume: schema.number(),
+        }),
+      ),
+    }),
+  })
   check(
-    snapshot.id === ID && snapshot.version === VERSION && same,
+    String(config.timeframes) === String(plan.timeframes) && config.volume === plan.volume,
     WHERE,
-    () => `the snapshot is of ${snapshot.id} version ${snapshot.version} with ${describe(config.timeframes)}.`,
+    () => `the snapshot is of ${config.timeframes.join(', ')}${config.volume ? ' with volume' : ' without volume'}.`,
     'Open it with the feature set that made it.',
   )
-  const state = snapshot.state as unknown as SavedStream
-  const [width, length] = savedSize(plan.catalog)
-  const sound =
-    state?.timeframes?.length === plan.intervals.length &&
-    state.aggregators?.length === plan.intervals.length - 1 &&
-    state.timeframes.every(
-      (one) =>
-        one?.columns?.data instanceof Float64Array &&
-        one.columns.data.length === width * length &&
-        one.values?.data instanceof Float64Array &&
-        one.values.data.length === plan.catalog.features.length,
-    )
-  check(sound, WHERE, () => 'the snapshot does not have the shape of this feature set.')
+  const whole = state.timeframes.length === plan.intervals.length
+  check(
+    whole && state.aggregators.length === plan.intervals.length - 1,
+    WHERE,
+    () => `state.timeframes: expected ${plan.intervals.length}, got ${state.timeframes.length}.`,
+  )
   return state
 }

@@ -24,7 +24,7 @@ export const rsi: FeatureFamily = {
     loss[0] = 0
     for (let i = 1; i < size; i++) {
       const d = close[i]! - close[i - 1]!
-      gain[i] = d > 0 ? d : 0
+      gain[i] = Math.max(d, 0)
       loss[i] = d < 0 ? -d : 0
     }
     RSI.forEach((n, f) => {
@@ -37,7 +37,7 @@ export const rsi: FeatureFamily = {
   push({ at, close, own }, out, k) {
     const [gain, loss] = own
     const d = close[at]! - close[at - 1]!
-    gain![at] = d > 0 ? d : 0
+    gain![at] = Math.max(d, 0)
     loss![at] = d < 0 ? -d : 0
     for (let f = 0; f < RSI.length; f++) {
       const n = RSI[f]!

@@ -33,7 +33,7 @@ export function rollingMax(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.NEGATIVE_INFINITY; i < end; i++) {
       if (x[i]! > m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s > m ? s : m
+      out[i] = Math.max(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)
@@ -54,7 +54,7 @@ export function rollingMin(x: Float64Array, w: number, out: Float64Array): void 
     for (let i = b, m = Number.POSITIVE_INFINITY; i < end; i++) {
       if (x[i]! < m) m = x[i]!
       const s = suffix[i - b + 1]!
-      out[i] = s < m ? s : m
+      out[i] = Math.min(s, m)
     }
   }
   out.fill(Number.NaN, 0, w - 1)
@@ -129,9 +129,9 @@ export function rollingShape(x: Float64Array, w: number, skew: Float64Array, kur
       const m2 = r2 - m * m
       const m3 = r3 - m * (3 * r2 - 2 * m * m)
       const m4 = r4 - m * (4 * r3 - m * (6 * r2 - 3 * m * m))
-      const some = m2 > 0
-      skew[i] = some ? m3 / (m2 * Math.sqrt(m2)) : 0
-      kurtosis[i] = some ? m4 / (m2 * m2) - 3 : 0
+      const still = m2 <= 0
+      skew[i] = still ? 0 : m3 / (m2 * Math.sqrt(m2))
+      kurtosis[i] = still ? 0 : m4 / (m2 * m2) - 3
     }
   }
 }

@@ -15,17 +15,18 @@ export const seasonality: FeatureFamily = {
   batch({ time, size }, out) {
     const [hourSin, hourCos] = out
     const calendar = new Float64Array(6)
-    let today = Number.NaN
-    for (let i = 0; i < size; i++) {
-      const day = Math.floor(time[i]! / DAY)
-      const minute = Math.floor((time[i]! - day * DAY) / 60_000)
-      hourSin![i] = SIN[minute]!
-      hourCos![i] = SIN[(minute + 360) % 1440]!
-      if (day !== today) {
-        today = day
-        ofDay(day, calendar, 0)
+    for (let begin = 0; begin < size; ) {
+      const day = Math.floor(time[begin]! / DAY)
+      const midnight = day * DAY
+      let end = begin
+      for (; end < size && time[end]! < midnight + DAY; end++) {
+        const minute = Math.floor((time[end]! - midnight) / 60_000)
+        hourSin![end] = SIN[minute]!
+        hourCos![end] = SIN[minute < 1080 ? minute + 360 : minute - 1080]!
       }
-      for (let k = 0; k < 6; k++) out[k + 2]![i] = calendar[k]!
+      ofDay(day, calendar, 0)
+      for (let k = 0; k < 6; k++) out[k + 2]!.fill(calendar[k]!, begin, end)
+      begin = end
     }
   },
   push({ time }, out, k) {

@@ -103,5 +103,5 @@ function logRatio(fast: number, slow: number): number {
 }
 
 function positive(x: number): number {
-  return x < 0 ? 0 : x
+  return Math.max(x, 0)
 }

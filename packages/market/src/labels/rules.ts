@@ -36,6 +36,7 @@ export interface OpenLabel {
   squares: number
 }
 
+/** What a label must know of a closed bar. */
 export interface LabelBar {
   readonly high: number
   readonly low: number

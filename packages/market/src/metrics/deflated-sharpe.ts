@@ -27,7 +27,7 @@ export interface ProbabilisticSharpeOptions extends SharpeEvidence {
  * ```ts
  * import { probabilisticSharpe } from '@regimen/market'
  *
- * probabilisticSharpe({ sharpe: 0.458, count: 24, skewness: -2.448, kurtosis: 10.164 }) // ≈ 0.9130318914
+ * probabilisticSharpe({ sharpe: 0.458, count: 24, skewness: -2.448, kurtosis: 10.164 }) // ≈ 0.9133610839
  * ```
  *
  * Reference: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15 (2012).

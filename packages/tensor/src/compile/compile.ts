@@ -93,7 +93,7 @@ export interface Compiled<Args extends readonly unknown[], Result> {
  *
  * ```ts
  * import { compile } from '@regimen/tensor'
- * import * as tf from '@tensorflow/tfjs-core'
+ * import * as tf from '@tensorflow/tfjs'
  *
  * const slope = compile((x: tf.Tensor) => tf.grad((v: tf.Tensor) => tf.sum(tf.square(v)))(x))
  * const { data } = await slope(new Float32Array([1, 2, 3]))

@@ -1,5 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { useHigherOrderGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
@@ -52,6 +53,7 @@ let tracer: Promise<Tracer> | undefined
  * zeros, for their shapes.
  */
 export function openTracer(): Promise<Tracer> {
+  useHigherOrderGradients()
   tracer ??= openTraceBackend().then((backend) => ({ trace: (fn, signature) => traceTwice(backend, fn, signature) }))
   return tracer
 }

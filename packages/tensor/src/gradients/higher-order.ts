@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { basics } from './basics.ts'
 import type { GradientTable } from './common.ts'
 import { elementwise } from './elementwise.ts'
 import { linear } from './linear.ts'
@@ -14,8 +15,6 @@ export const higherOrderGradients: GradientTable = {
   ...reductions,
   ...windowed,
 }
-
-let registered = false
 
 /**
  * Replaces, once per app, the tfjs gradients that fail or lie when they are differentiated again. tfjs saves the *output*
@@ -42,10 +41,13 @@ let registered = false
  * ```
  */
 export function useHigherOrderGradients(): void {
-  if (registered) return
-  registered = true
+  // Asked of the registry, not remembered: an app that imports tfjs later puts the old gradients back.
+  if (tf.getGradient('Sigmoid')?.gradFunc === (higherOrderGradients.Sigmoid!.gradFunc as unknown)) return
   for (const [kernelName, gradient] of Object.entries(higherOrderGradients)) {
     if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName)
     tf.registerGradient({ kernelName, ...gradient } as tf.GradConfig)
+  }
+  for (const [kernelName, gradient] of Object.entries(basics)) {
+    if (!tf.getGradient(kernelName)) tf.registerGradient({ kernelName, ...gradient } as tf.GradConfig)
   }
 }

@@ -154,7 +154,8 @@ function firstMaximum(input: tf.Tensor, attrs: Attributes): tf.Tensor {
   return detached(() => {
     const values = windows(input, attrs, Number.NEGATIVE_INFINITY)
     const places = values.shape[3]!
-    return tf.transpose(tf.oneHot(tf.argMax(values, 3) as tf.Tensor<tf.Rank>, places, 1, 0, 'float32'), [0, 1, 2, 4, 3])
+    const chosen = tf.oneHot(tf.argMax(values, 3) as tf.Tensor<tf.Rank>, places)
+    return tf.transpose(tf.cast(chosen, 'float32'), [0, 1, 2, 4, 3])
   })
 }
 

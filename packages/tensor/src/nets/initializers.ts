@@ -153,8 +153,8 @@ function fillOrthogonal(data: Float32Array, columns: number, gain: number, rng: 
     for (let i = 0; i < length; i++) norm += basis[at + i]! ** 2
     norm = Math.sqrt(norm)
     for (let i = 0; i < length; i++) {
-      const value = (gain * basis[at + i]!) / norm
-      data[rows < columns ? k * columns + i : i * columns + k] = value
+      basis[at + i]! /= norm
+      data[rows < columns ? k * columns + i : i * columns + k] = gain * basis[at + i]!
     }
   }
 }

@@ -183,8 +183,8 @@ function blend(old: tf.Tensor, fresh: tf.Tensor, share: tf.Tensor): tf.Tensor {
   // fresh keeps its reduced axes as ones: bring it to [features] or [T, features], and to a row of the old if there are rows.
   const features = fresh.shape.at(-1)!
   const tasks = fresh.size / features
-  const hasTasks = tasks > 1 || old.rank === 2 + share.rank / 2
   const rows = share.rank === 2 ? [1] : []
+  const hasTasks = tasks > 1 || old.rank === rows.length + 2
   const shaped = tf.reshape(fresh, hasTasks ? [tasks, ...rows, features] : [...rows, features])
   return tf.add(old, tf.mul(tf.sub(shaped, old), share))
 }

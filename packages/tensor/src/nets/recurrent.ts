@@ -10,6 +10,8 @@ export interface RecurrentOptions {
   hidden: number
   /** Return the state after every step, [n, steps, hidden], instead of the last, [n, hidden]. @default false */
   sequences?: boolean
+  /** Squashes the gates; Keras draws the cheap line clip(0.2 x + 0.5, 0, 1) by default. @default 'sigmoid' */
+  gateActivation?: 'sigmoid' | 'hardSigmoid'
   /** How the input kernel is drawn. @default 'glorotUniform' */
   initializer?: InitializerName
   /** How the recurrent kernel is drawn. @default 'orthogonal' */
@@ -41,13 +43,14 @@ export type RecurrentParams = {
  *
  * const zero = { kernel: tf.zeros([1, 4]), recurrent: tf.zeros([1, 4]), bias: tf.tensor1d([0, 0, 0, 1]) }
  * // c = σ(0) tanh(1), h = σ(0) tanh(c)
- * lstm({ inputs: 1, hidden: 1 }).apply(zero, tf.zeros([1, 1, 1])).dataSync()[0] // ≈ 0.1817004
+ * lstm({ inputs: 1, hidden: 1 }).apply(zero, tf.zeros([1, 1, 1])).dataSync()[0] // ≈ 0.1816997
  * ```
  *
  * Reference: Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 for the forget gate.
  */
 export function lstm(options: RecurrentOptions): Net<RecurrentParams> {
   const { hidden } = options
+  const squash = gateFunction(options)
   return recurrent('lstm', options, {
     gates: 4,
     bias: Float32Array.from({ length: 4 * hidden }, (_, i) => (i >= hidden && i < 2 * hidden ? 1 : 0)),
@@ -58,7 +61,7 @@ export function lstm(options: RecurrentOptions): Net<RecurrentParams> {
       return projections.map((projection) => {
         const gates = h ? tf.add(projection, tf.matMul(h, kernel)) : projection
         const [open, candidate] = tf.split(gates, [3 * hidden, hidden], axis)
-        const [input, forget, output] = tf.split(tf.sigmoid(open!), 3, axis)
+        const [input, forget, output] = tf.split(squash(open!), 3, axis)
         const fresh = tf.mul(input!, tf.tanh(candidate!))
         c = c ? tf.add(tf.mul(forget!, c), fresh) : fresh
         h = tf.mul(output!, tf.tanh(c))
@@ -98,6 +101,7 @@ export interface GruOptions extends RecurrentOptions {
  */
 export function gru(options: GruOptions): Net<RecurrentParams> {
   const { hidden, resetAfter = true } = options
+  const squash = gateFunction(options)
   return recurrent('gru', options, {
     gates: 3,
     bias: new Float32Array(3 * hidden),
@@ -109,7 +113,7 @@ export function gru(options: GruOptions): Net<RecurrentParams> {
         const [gates, candidate] = tf.split(projection, [2 * hidden, hidden], axis)
         if (!h) {
           const update = tf.slice(
-            tf.sigmoid(gates!),
+            squash(gates!),
             zero.shape.map(() => 0),
             zero.shape,
           )
@@ -121,7 +125,7 @@ export function gru(options: GruOptions): Net<RecurrentParams> {
         const [through, recalled] = resetAfter
           ? tf.split(tf.matMul(before, kernel), [2 * hidden, hidden], axis)
           : [tf.matMul(before, kernelGates!)]
-        const [update, reset] = tf.split(tf.sigmoid(tf.add(gates!, through!)), 2, axis)
+        const [update, reset] = tf.split(squash(tf.add(gates!, through!)), 2, axis)
         const memory = recalled ? tf.mul(reset!, recalled) : tf.matMul(tf.mul(reset!, before), kernelCandidate!)
         const fresh = tf.tanh(tf.add(candidate!, memory))
         h = tf.add(fresh, tf.mul(update!, tf.sub(before, fresh)))
@@ -129,6 +133,11 @@ export function gru(options: GruOptions): Net<RecurrentParams> {
       })
     },
   })
+}
+
+function gateFunction({ gateActivation = 'sigmoid' }: RecurrentOptions): (x: tf.Tensor) => tf.Tensor {
+  if (gateActivation === 'sigmoid') return (x) => tf.sigmoid(x)
+  return (x) => tf.clipByValue(tf.add(tf.mul(x, 0.2), 0.5), 0, 1)
 }
 
 interface Cell {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs'
+import * as tf from '@tensorflow/tfjs-core'
 
 /** One differentiable op with inputs at which it is smooth. */
 export interface OpCase {

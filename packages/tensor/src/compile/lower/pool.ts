@@ -69,17 +69,9 @@ const avgPoolGrad: Lowering = (call) => {
   const [dy, x] = [input(call, 'dy'), input(call, 'input')]
   const g = geometry(call, x.shape)
   const images = g.batchSize * g.outChannels
-  // Windows that hang over the edge average over what they cover.
-  const covered = new Float32Array(g.outHeight * g.outWidth)
-  for (let i = 0; i < g.outHeight; i++) {
-    const top = i * g.strideHeight - g.padInfo.top
-    const rows = Math.min(g.inHeight, top + g.filterHeight) - Math.max(0, top)
-    for (let j = 0; j < g.outWidth; j++) {
-      const left = j * g.strideWidth - g.padInfo.left
-      covered[i * g.outWidth + j] = 1 / (rows * (Math.min(g.inWidth, left + g.filterWidth) - Math.max(0, left)))
-    }
-  }
-  const shares = b.binary('Mul', first(b, dy), b.constant(covered, [g.outHeight, g.outWidth], 'float32'))
+  // As in tfjs every window divides by its full size; the gradient of AvgPool corrects that where windows hang over.
+  const share = b.constant(new Float32Array([1 / (g.filterHeight * g.filterWidth)]), [1], 'float32')
+  const shares = b.binary('Mul', first(b, dy), share)
   const ones = b.fill(1, [1, 1, g.filterHeight, g.filterWidth], x.type)
   const rows = (g.outHeight - 1) * g.strideHeight + g.filterHeight
   const columns = (g.outWidth - 1) * g.strideWidth + g.filterWidth

@@ -68,10 +68,16 @@ function neutral(node: GraphNode, rewriter: Rewriter): number | undefined {
       if (y === 1) return same(a)
       if (x === -1) return rewriter.add('Neg', [same(b)], shape, type)
       if (y === -1) return rewriter.add('Neg', [same(a)], shape, type)
+      if (y !== undefined) return scaled(a, y, shape, rewriter)
+      if (x !== undefined) return scaled(b, x, shape, rewriter)
       return undefined
     }
-    case 'Div':
-      return y === 1 ? same(a) : undefined
+    case 'Div': {
+      if (y === 1) return same(a)
+      const left = rewriter.producer(a)
+      if (left?.op !== 'Neg' || y === undefined) return undefined
+      return rewriter.add('Div', [left.inputs[0]!, rewriter.scalar(-y, type)], shape, type)
+    }
     case 'Pow':
       if (y === 1) return same(a)
       if (y === 2) return rewriter.add('Mul', [same(a), same(a)], shape, type)
@@ -79,6 +85,22 @@ function neutral(node: GraphNode, rewriter: Rewriter): number | undefined {
     default:
       return undefined
   }
+}
+
+/** A number times a negation or times another number's product: one product with one number. */
+function scaled(id: number, factor: number, shape: readonly number[], rewriter: Rewriter): number | undefined {
+  const { type, shape: own } = rewriter.value(id)
+  const before = rewriter.producer(id)
+  if (!before || type !== 'float32' || !sameShape(own, shape)) return undefined
+  if (before.op === 'Neg') return rewriter.add('Mul', [before.inputs[0]!, rewriter.scalar(-factor, type)], shape, type)
+  if (before.op !== 'Mul') return undefined
+  const [a, b] = before.inputs as [number, number]
+  const inner = uniform(b, rewriter)
+  const product = Math.fround((inner ?? 0) * factor)
+  const kept = inner !== undefined && sameShape(rewriter.value(a).shape, shape)
+  // Products that over- or underflow are left to happen one after the other.
+  if (!kept || !Number.isFinite(product) || Math.abs(product) < 1e-30) return undefined
+  return rewriter.add('Mul', [a, rewriter.scalar(product, type)], shape, type)
 }
 
 /** The number that a constant (or copies of one) consists of. */

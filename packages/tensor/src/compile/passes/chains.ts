@@ -24,11 +24,9 @@ export function mergeChains(graph: Graph): void {
 
 function reshape(node: GraphNode, input: number, rewriter: Rewriter): number | undefined {
   const { shape } = rewriter.value(node.outputs[0]!)
-  if (sameShape(shape, rewriter.value(input).shape)) return input
   const before = rewriter.producer(input)
-  if (before?.op !== 'Reshape') return undefined
-  const source = before.inputs[0]!
-  return sameShape(shape, rewriter.value(source).shape) ? source : rewriter.reshape(source, shape)
+  const needless = sameShape(shape, rewriter.value(input).shape) || before?.op === 'Reshape'
+  return needless ? rewriter.reshape(input, shape) : undefined
 }
 
 function cast(node: GraphNode, input: number, rewriter: Rewriter): number | undefined {

@@ -1,4 +1,12 @@
-import { type AttributeValue, type ElementType, type Graph, type GraphNode, typedArray, type Value } from '../graph.ts'
+import {
+  type AttributeValue,
+  type ElementType,
+  type Graph,
+  type GraphNode,
+  sameShape,
+  typedArray,
+  type Value,
+} from '../graph.ts'
 
 /** What a rule says of an operation: the value that replaces its (only) result, or undefined to keep it. */
 export type Rule = (node: GraphNode, rewriter: Rewriter) => number | undefined
@@ -62,7 +70,11 @@ export class Rewriter {
     return this.#constant(`${type}${Object.is(x, -0) ? '-0' : x}`, { shape: [], type, data: typedArray(type, [x]) })
   }
 
+  /** A reshape that skips the one before it, and is none where the shape is right already. */
   reshape(id: number, shape: readonly number[]): number {
+    if (sameShape(this.value(id).shape, shape)) return id
+    const before = this.producer(id)
+    if (before?.op === 'Reshape') return this.reshape(before.inputs[0]!, shape)
     const attrs = shape.includes(0) ? { allowzero: 1 } : {}
     return this.add('Reshape', [id, this.ints(shape)], shape, this.value(id).type, attrs)
   }

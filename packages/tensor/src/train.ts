@@ -1,0 +1,314 @@
+import {
+  check,
+  createRng,
+  describe,
+  type LongTaskOptions,
+  RegimenError,
+  type RegimenEvent,
+  type Rng,
+} from '@regimen/core'
+import type * as tf from '@tensorflow/tfjs-core'
+import { type CompileOptions, compile } from './compile/compile.ts'
+import { valueAndGradient } from './differentiate.ts'
+import { meanSquaredError } from './losses.ts'
+import type { Net, NetContext } from './nets/net.ts'
+import { withUpdates } from './nets/normalization.ts'
+import { adam } from './optimizers/adam.ts'
+import { clipByGlobalNorm } from './optimizers/clip.ts'
+import type { RuleState, UpdateRule } from './optimizers/rule.ts'
+import { constantRate, type Schedule } from './schedules.ts'
+import type { Fetched, TensorDtype, TensorLeaf } from './tree.ts'
+import { flattenTree } from './tree.ts'
+
+/** Samples along the first axis of both leaves. */
+export interface TrainData {
+  readonly x: TensorLeaf
+  readonly y: TensorLeaf
+  /** Weight of each sample, [n]. @default ones */
+  readonly weights?: Float32Array
+}
+
+/** How one epoch went. */
+export interface EpochReport {
+  /** Counted from 1. */
+  readonly epoch: number
+  /** Mean of the batches' losses. */
+  readonly loss: number
+  /** Loss on the validation data, where there are any. */
+  readonly validationLoss?: number
+  /** Learning rate at the last batch. */
+  readonly rate: number
+}
+
+/** Options of {@link train}. */
+export interface TrainOptions<P> extends LongTaskOptions {
+  /** Loss of a batch. @default meanSquaredError */
+  loss?: (prediction: tf.Tensor, target: tf.Tensor, options: { weights?: tf.Tensor }) => tf.Tensor
+  /** Gradient method. @default adam() */
+  rule?: UpdateRule
+  /** Learning rate, fixed or by the number of the update. @default 1e-3 */
+  rate?: number | Schedule
+  /** Passes over the data, ≥ 1. @default 10 */
+  epochs?: number
+  /** Samples in a batch, ≥ 1; the last batch of an epoch is padded with weight 0. @default 32 */
+  batchSize?: number
+  /** Start of shuffling, of the initial parameters and of dropout. @default 0 */
+  seed?: number | string
+  /** Parameters to start from. @default net.init(rng) */
+  params?: Fetched<P>
+  /** Data that decide when to stop; never learned from. */
+  validation?: TrainData
+  /** Epochs without a better validation loss (or loss) before stopping; the best parameters are kept. @default never */
+  patience?: number
+  /** Largest global norm of the gradient. @default unlimited */
+  clip?: number
+  /** How often a step whose loss or parameters are not finite may be taken back with half the rate. @default 8 */
+  recoveries?: number
+  /** Hears of every recovery as a `tensor/recover` event. */
+  onEvent?: (event: RegimenEvent) => void
+  /** Time of the events, UTC epoch milliseconds. @default () => 0 */
+  now?: () => number
+  /** Called after each epoch. */
+  onEpoch?: (report: EpochReport) => void
+  /** How the step is compiled. */
+  compile?: Pick<CompileOptions, 'threads' | 'execution' | 'cache'>
+}
+
+/** What {@link train} returns. */
+export interface TrainResult<P> {
+  /** The best parameters where `patience` is set, else the last. */
+  params: Fetched<P>
+  /** The optimizer's state after the last step. */
+  state: RuleState
+  readonly epochs: readonly EpochReport[]
+  /** Why it ended: all epochs done, or no progress within `patience`. */
+  readonly stopped: 'epochs' | 'patience'
+  /** Steps that were taken back. */
+  readonly recoveries: number
+}
+
+/**
+ * Trains a net on batches with a compiled step: seeded shuffling, progress, early stopping and abort. A step that ends in
+ * NaN or infinity is taken back and repeated with half the rate, which stays halved, and an event says so.
+ *
+ * ```ts
+ * import { dense, sgd, train } from '@regimen/tensor'
+ *
+ * const leaf = (data: number[]) => ({ dtype: 'float32' as const, shape: [4, 1], data: new Float32Array(data) })
+ * const data = { x: leaf([-1, 0, 1, 2]), y: leaf([-1, 1, 3, 5]) }
+ * const { params } = await train(dense({ inputs: 1, outputs: 1 }), data, { rule: sgd(), rate: 0.1, epochs: 200 })
+ * // y = 2 x + 1
+ * params.kernel.data[0] // ≈ 2
+ * ```
+ */
+export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptions<P> = {}): Promise<TrainResult<P>> {
+  const settings = readOptions(data, options)
+  const { rule, rate, epochs, batchSize, recoveries: allowed, patience } = settings
+  const rng = createRng(options.seed ?? 0)
+  const step = compileStep(net, settings, options)
+  const evaluate = options.validation && compileLoss(net, settings, options)
+  let params = options.params ?? net.init(rng.split('init'))
+  let state = rule.init(params)
+  let best = { loss: Number.POSITIVE_INFINITY, params, epoch: 0 }
+  const reports: EpochReport[] = []
+  let stopped: 'epochs' | 'patience' = 'epochs'
+  let shrink = 1
+  let recovered = 0
+  let update = 0
+  const samples = data.x.shape[0]!
+  const total = epochs * Math.ceil(samples / batchSize)
+  try {
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const order = shuffled(samples, rng.split('shuffle').split(epoch))
+      let sum = 0
+      let batches = 0
+      let speed = 0
+      for (let start = 0; start < samples; start += batchSize) {
+        options.signal?.throwIfAborted()
+        const batch = takeBatch(data, order.subarray(start, start + batchSize), batchSize)
+        for (;;) {
+          speed = shrink * rate(update)
+          const next = await step(params as never, state, batch.x, batch.y, batch.weights, speed)
+          const loss = next.loss.data[0]!
+          if (Number.isFinite(loss) && allFinite(next.params)) {
+            params = next.params as Fetched<P>
+            state = next.state
+            sum += loss
+            break
+          }
+          recovered++
+          if (recovered > allowed) throw diverged(loss, recovered, speed)
+          shrink /= 2
+          options.onEvent?.({
+            type: 'tensor/recover',
+            time: options.now?.() ?? 0,
+            reason: `the step ended in a number that is not finite, so it was taken back and the rate halved`,
+            data: { epoch, update, loss: String(loss), rate: shrink * rate(update) },
+          })
+        }
+        batches++
+        update++
+        options.onProgress?.({ done: update, total, message: `epoch ${epoch} of ${epochs}` })
+      }
+      const validationLoss = evaluate && options.validation && (await evaluate(params, options.validation))
+      const report = {
+        epoch,
+        loss: sum / batches,
+        rate: speed,
+        ...(validationLoss === undefined ? {} : { validationLoss }),
+      }
+      reports.push(report)
+      options.onEpoch?.(report)
+      const measure = validationLoss ?? report.loss
+      if (measure < best.loss) best = { loss: measure, params, epoch }
+      else if (patience !== undefined && epoch - best.epoch >= patience) {
+        stopped = 'patience'
+        break
+      }
+    }
+  } finally {
+    await step.dispose()
+    await evaluate?.dispose()
+  }
+  return {
+    params: patience === undefined ? params : best.params,
+    state,
+    epochs: reports,
+    stopped,
+    recoveries: recovered,
+  }
+}
+
+interface Settings {
+  loss: NonNullable<TrainOptions<unknown>['loss']>
+  rule: UpdateRule
+  rate: Schedule
+  epochs: number
+  batchSize: number
+  recoveries: number
+  patience: number | undefined
+}
+
+function readOptions<P>(data: TrainData, options: TrainOptions<P>): Settings {
+  const { rate = 1e-3, epochs = 10, batchSize = 32, recoveries = 8, patience } = options
+  const where = 'tensor/train'
+  for (const [name, value] of Object.entries({ epochs, batchSize, ...(patience === undefined ? {} : { patience }) })) {
+    check(Number.isInteger(value) && value >= 1, where, () => `${name} must be an integer ≥ 1, got ${describe(value)}.`)
+  }
+  for (const [name, set] of Object.entries({
+    data,
+    ...(options.validation ? { validation: options.validation } : {}),
+  })) {
+    const n = set.x.shape[0] ?? 0
+    check(n >= 1, where, () => `${name}.x must hold at least one sample, got shape [${set.x.shape}].`)
+    check(set.y.shape[0] === n, where, () => `${name}.y must hold ${n} samples as x, got shape [${set.y.shape}].`)
+    check(
+      set.weights === undefined || set.weights.length === n,
+      where,
+      () => `${name}.weights must hold ${n} numbers, got ${set.weights?.length}.`,
+    )
+  }
+  return {
+    loss: options.loss ?? meanSquaredError,
+    rule: options.rule ?? adam(),
+    rate: typeof rate === 'number' ? constantRate(rate) : rate,
+    epochs,
+    batchSize: Math.min(batchSize, data.x.shape[0]!),
+    recoveries,
+    patience,
+  }
+}
+
+function compileStep<P>(net: Net<P>, { loss, rule }: Settings, options: TrainOptions<P>) {
+  return compile(
+    (
+      params: P,
+      state: RuleState<tf.Tensor>,
+      x: tf.Tensor,
+      y: tf.Tensor,
+      weights: tf.Tensor,
+      rate: tf.Tensor,
+    ): { loss: tf.Tensor; params: P; state: RuleState<tf.Tensor> } => {
+      type Updates = NonNullable<NetContext['updates']>
+      const olds: tf.Tensor[] = []
+      const { value, gradient, aux } = valueAndGradient((p: P) => {
+        const updates: Updates = []
+        const prediction = net.apply(p, x, { training: true, updates })
+        olds.push(...updates.map(([old]) => old))
+        return [loss(prediction, y, { weights }), updates.map(([, next]) => next)] as const
+      }, params)
+      const gradients = options.clip === undefined ? gradient : clipByGlobalNorm(gradient, options.clip)
+      const moved = rule.apply(params, { gradients, state, rate })
+      return { loss: value, params: keepAverages(params, moved.params, olds, aux), state: moved.state }
+    },
+    { ...options.compile, seed: options.seed ?? 0 },
+  )
+}
+
+// Running averages are set by batch norm, not moved by the rule.
+function keepAverages<P>(params: P, moved: P, olds: readonly tf.Tensor[], nexts: readonly tf.Tensor[]): P {
+  if (olds.length === 0) return moved
+  const before = flattenTree<tf.Tensor>(params).leaves
+  const after = flattenTree<tf.Tensor>(moved).leaves
+  return withUpdates(
+    moved,
+    olds.map((old, i) => [after[before.indexOf(old)]!, nexts[i]!] as const),
+  )
+}
+
+function compileLoss<P>(net: Net<P>, { loss }: Settings, options: TrainOptions<P>) {
+  const compiled = compile(
+    (params: P, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor) => loss(net.apply(params, x), y, { weights }),
+    { ...options.compile },
+  )
+  const evaluate = async (params: Fetched<P>, { x, y, weights }: TrainData): Promise<number> => {
+    const ones = weights ?? new Float32Array(x.shape[0]!).fill(1)
+    return (await compiled(params as never, x, y, ones)).data[0]!
+  }
+  return Object.assign(evaluate, { dispose: () => compiled.dispose() })
+}
+
+function shuffled(n: number, rng: Rng): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i)
+  for (let i = n - 1; i > 0; i--) {
+    const j = rng.int(0, i + 1)
+    const kept = order[i]!
+    order[i] = order[j]!
+    order[j] = kept
+  }
+  return order
+}
+
+/** The named rows; a short batch repeats its first row with weight 0, so that one graph serves all. */
+function takeBatch(data: TrainData, rows: Int32Array, size: number) {
+  const pick = (leaf: TensorLeaf): TensorLeaf => {
+    const width = leaf.data.length / leaf.shape[0]!
+    const taken = leaf.data.slice(0, 0).constructor as new (length: number) => Float32Array
+    const out = new taken(size * width)
+    for (let i = 0; i < size; i++) {
+      const row = rows[i] ?? rows[0]!
+      out.set(leaf.data.subarray(row * width, (row + 1) * width) as Float32Array, i * width)
+    }
+    return { dtype: leaf.dtype as TensorDtype, shape: [size, ...leaf.shape.slice(1)], data: out } as TensorLeaf
+  }
+  const weights = Float32Array.from({ length: size }, (_, i) => {
+    const row = rows[i]
+    return row === undefined ? 0 : (data.weights?.[row] ?? 1)
+  })
+  return { x: pick(data.x), y: pick(data.y), weights }
+}
+
+function allFinite(params: unknown): boolean {
+  for (const { data } of flattenTree<TensorLeaf>(params).leaves) {
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return false
+  }
+  return true
+}
+
+function diverged(loss: number, times: number, rate: number): RegimenError {
+  return new RegimenError(`the loss is ${loss} after ${times} halvings of the rate (${rate}).`, {
+    code: 'DIVERGED',
+    where: 'tensor/train',
+    hint: 'Look for NaN in the data, lower the rate, or clip the gradient.',
+  })
+}

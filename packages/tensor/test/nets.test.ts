@@ -1,0 +1,356 @@
+import { createRng } from '@regimen/core'
+import * as tf from '@tensorflow/tfjs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { openReference } from '../src/compile/reference.ts'
+import {
+  activation,
+  attention,
+  averagePool2d,
+  batchNorm,
+  bidirectional,
+  branches,
+  compile,
+  conv1d,
+  conv2d,
+  dense,
+  embedding,
+  flatten,
+  flattenTree,
+  gru,
+  hessianVectorProduct,
+  hierarchicalTimeframeNet,
+  layerNorm,
+  lstm,
+  maxPool2d,
+  meanSquaredError,
+  mlp,
+  type Net,
+  type NetContext,
+  residual,
+  sequential,
+  type TensorLeaf,
+  tcn,
+  toTensors,
+  transformerBlock,
+  unflattenTree,
+  valueAndGradient,
+  withUpdates,
+} from '../src/index.ts'
+
+beforeAll(() => tf.setBackend('cpu'))
+
+interface NetCase {
+  readonly name: string
+  readonly net: Net<unknown>
+  /** Shape of the input without the task axis. */
+  readonly input: readonly number[]
+  readonly context?: NetContext
+}
+
+// Odd sizes on purpose: nothing divides anything. Smooth activations, so that derivatives can be compared everywhere.
+const cases: readonly NetCase[] = [
+  { name: 'dense', net: dense({ inputs: 5, outputs: 3, activation: 'tanh' }), input: [7, 5] },
+  { name: 'dense without bias', net: dense({ inputs: 5, outputs: 1, bias: false }), input: [3, 5] },
+  { name: 'mlp', net: mlp({ sizes: [5, 7, 3], activation: 'silu' }), input: [3, 5] },
+  {
+    name: 'mlp, gelu, softmax',
+    net: mlp({ sizes: [3, 4, 3], activation: 'gelu', outputActivation: 'softmax' }),
+    input: [3, 3],
+  },
+  { name: 'conv1d, causal, dilated', net: conv1d({ inputs: 2, outputs: 3, window: 3, dilation: 2 }), input: [3, 7, 2] },
+  {
+    name: 'conv1d, strided',
+    net: conv1d({ inputs: 2, outputs: 3, window: 3, stride: 2, padding: 'same' }),
+    input: [3, 7, 2],
+  },
+  { name: 'tcn', net: tcn({ inputs: 2, channels: [3, 3], window: 2, activation: 'tanh' }), input: [2, 5, 2] },
+  { name: 'conv2d, same', net: conv2d({ inputs: 2, outputs: 3, window: 3, activation: 'tanh' }), input: [2, 5, 4, 2] },
+  {
+    name: 'conv2d, strided, valid',
+    net: conv2d({ inputs: 2, outputs: 3, window: [3, 2], stride: 2, padding: 'valid' }),
+    input: [2, 5, 4, 2],
+  },
+  {
+    name: 'image classifier',
+    net: sequential([
+      conv2d({ inputs: 1, outputs: 2, window: 3, activation: 'tanh' }),
+      batchNorm({ features: 2, statistics: 'transductive' }),
+      maxPool2d(),
+      averagePool2d({ window: 2, stride: 1 }),
+      flatten(),
+      dense({ inputs: 4, outputs: 3 }),
+    ]) as Net<unknown>,
+    input: [2, 6, 5, 1],
+  },
+  { name: 'lstm', net: lstm({ inputs: 3, hidden: 4 }), input: [2, 3, 3] },
+  { name: 'lstm, sequences', net: lstm({ inputs: 3, hidden: 2, sequences: true }), input: [2, 2, 3] },
+  { name: 'gru', net: gru({ inputs: 3, hidden: 4 }), input: [2, 3, 3] },
+  { name: 'gru, reset before', net: gru({ inputs: 3, hidden: 4, resetAfter: false }), input: [2, 2, 3] },
+  { name: 'bidirectional', net: bidirectional(lstm({ inputs: 2, hidden: 3, sequences: true })), input: [2, 2, 2] },
+  { name: 'attention', net: attention({ features: 6, heads: 2 }), input: [2, 4, 6] },
+  { name: 'transformer block', net: transformerBlock({ features: 4, heads: 2, hidden: 5 }), input: [2, 3, 4] },
+  { name: 'layer norm', net: layerNorm({ features: 5 }), input: [3, 5] },
+  { name: 'batch norm, batch', net: batchNorm({ features: 4 }), input: [5, 4], context: { training: true } },
+  { name: 'batch norm, running', net: batchNorm({ features: 4 }), input: [5, 4] },
+  {
+    name: 'batch norm, per step',
+    net: batchNorm({ features: 4, statistics: 'perStep', steps: 3 }),
+    input: [5, 4],
+    context: { step: 2 },
+  },
+  { name: 'residual', net: residual(dense({ inputs: 3, outputs: 3, activation: 'tanh' })), input: [2, 3] },
+  { name: 'branches', net: branches(dense({ inputs: 3, outputs: 2, activation: 'tanh' })), input: [2, 4, 3] },
+  {
+    name: 'activation',
+    net: sequential([dense({ inputs: 3, outputs: 2 }), activation('softplus')]) as Net<unknown>,
+    input: [2, 3],
+  },
+  {
+    name: 'hierarchical timeframes',
+    net: hierarchicalTimeframeNet({ timeframes: ['1d', '1h'], featuresPerTimeframe: 3, crossFeatures: 2, hidden: 6 }),
+    input: [4, 8],
+  },
+]
+
+function leaf(shape: readonly number[], seed: string): TensorLeaf {
+  const rng = createRng(seed)
+  const size = shape.reduce((a, b) => a * b, 1)
+  return { dtype: 'float32', shape: [...shape], data: Float32Array.from({ length: size }, () => rng.normal()) }
+}
+
+/** Fresh parameters, moved away from zeros and ones so that every leaf matters. */
+function parameters(
+  net: Net<unknown>,
+  seed: string,
+): { tree: unknown; leaves: TensorLeaf[]; build: (leaves: readonly unknown[]) => unknown } {
+  const { leaves, structure, paths } = flattenTree<TensorLeaf>(net.init(createRng(seed)))
+  const moved = leaves.map(({ shape, data }, i): TensorLeaf => {
+    const rng = createRng(`${seed}/${i}`)
+    const keepPositive = paths[i]!.endsWith('variance')
+    return {
+      dtype: 'float32',
+      shape,
+      data: Float32Array.from(data, (x) => x + (keepPositive ? rng.uniform(0, 0.5) : 0.3 * rng.normal())),
+    }
+  })
+  return { tree: unflattenTree(structure, moved), leaves: moved, build: (other) => unflattenTree(structure, other) }
+}
+
+const norm = (a: ArrayLike<number>) => Math.sqrt(Array.from(a).reduce((sum, x) => sum + x * x, 0))
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => norm(Array.from(a, (x, i) => x - b[i]!))
+
+describe.each(cases)('$name', ({ net, input, context }) => {
+  const { tree, leaves, build } = parameters(net, 'params')
+  const x = leaf(input, 'x')
+
+  const output = (params: unknown, at: tf.Tensor) => net.apply(params, at, context)
+  const objective = (params: unknown, at: tf.Tensor) => {
+    const y = output(params, at)
+    return meanSquaredError(y, tf.cos(tf.reshape(tf.range(0, y.size), y.shape)))
+  }
+  const gradientOf = (params: unknown, at: tf.Tensor) => valueAndGradient((p) => objective(p, at), params).gradient
+  // v is the parameters themselves: any fixed direction does.
+  const productOf = (params: unknown, at: tf.Tensor, along: unknown) =>
+    hessianVectorProduct((p) => objective(p, at), params, along)
+
+  test('compiled equals eager, and float32 equals doubles, to second order', async () => {
+    const parts: [(...args: never[]) => unknown, unknown[], number][] = [
+      [output as never, [tree, x], 1e-5],
+      [gradientOf as never, [tree, x], 1e-5],
+      [productOf as never, [tree, x, tree], 1e-4],
+    ]
+    for (const [fn, args, tolerance] of parts) {
+      const compiled = compile(fn as (...args: never[]) => unknown)
+      const native = flattenTree<TensorLeaf>(await compiled(...(args as never[]))).leaves
+      await compiled.dispose()
+      const eager = tf.tidy(() => {
+        const tensors = toTensors(args) as never[]
+        return flattenTree<tf.Tensor>(fn(...tensors)).leaves.map((t) => t.dataSync().slice())
+      })
+      const reference = await openReference(fn, args)
+      const inputs = flattenTree<TensorLeaf>(args).leaves.map(({ data }) => Float64Array.from(data as Float32Array))
+      const exact = reference.run(inputs)
+      const size = norm(exact.flatMap((values) => Array.from(values)))
+      expect(native.length).toBe(exact.length)
+      native.forEach(({ data }, i) => {
+        expect(distance(data as Float32Array, eager[i]!)).toBeLessThanOrEqual(tolerance * size)
+        expect(distance(data as Float32Array, exact[i]!)).toBeLessThanOrEqual(1e-3 * size)
+      })
+    }
+  })
+
+  test('a Hessian product in doubles agrees with finite differences', async () => {
+    const gradient = await openReference(gradientOf as never, [tree, x])
+    const product = await openReference(productOf as never, [tree, x, tree])
+    const at = leaves.map(({ data }) => Float64Array.from(data as Float32Array))
+    const input64 = Float64Array.from(x.data as Float32Array)
+    const exact = product.run([...at, input64, ...at])
+    const h = 1e-5
+    const moved = (sign: number) => [...at.map((values) => values.map((value) => value * (1 + sign * h))), input64]
+    const [ahead, behind] = [gradient.run(moved(1)), gradient.run(moved(-1))]
+    const size = 1 + norm(exact.flatMap((values) => Array.from(values)))
+    exact.forEach((values, i) => {
+      const differences = values.map((_, k) => (ahead[i]![k]! - behind[i]![k]!) / (2 * h))
+      expect(distance(values, differences) / size).toBeLessThan(1e-5)
+    })
+  })
+
+  test('a task axis gives each task its own net', () => {
+    tf.tidy(() => {
+      const tasks = ['a', 'b', 'c'].map((seed) => ({
+        params: parameters(net, seed).leaves,
+        x: leaf(input, `x${seed}`),
+      }))
+      const separate = tasks.map((task) => output(toTensors(build(task.params)), toTensors(task.x)))
+      const stacked = leaves.map((_, i) => tf.stack(tasks.map((task) => toTensors(task.params[i]!))))
+      const together = output(build(stacked), tf.stack(tasks.map((task) => toTensors(task.x))))
+      const expected = tf.stack(separate)
+      expect(together.shape).toEqual(expected.shape)
+      expect(tf.max(tf.abs(tf.sub(together, expected))).dataSync()[0]).toBeLessThan(1e-5)
+    })
+  })
+
+  test('shared parameters accept tasks', () => {
+    tf.tidy(() => {
+      const params = toTensors(tree)
+      const inputs = ['a', 'b'].map((seed) => toTensors(leaf(input, seed)))
+      const together = net.apply(params, tf.stack(inputs), { ...context, tasks: true })
+      const expected = tf.stack(inputs.map((at) => output(params, at)))
+      expect(together.shape).toEqual(expected.shape)
+      expect(tf.max(tf.abs(tf.sub(together, expected))).dataSync()[0]).toBeLessThan(1e-5)
+    })
+  })
+})
+
+describe('by hand', () => {
+  const values = (t: tf.Tensor) => Array.from(t.dataSync())
+
+  test('an LSTM of one unit over two steps', () => {
+    // All weights 1 on the input, 0.5 on the state, bias 0; x = 1 then −1.
+    // step 1: every gate sees 1. s = σ(1) = 0.7310586, g = tanh(1) = 0.7615942; c = s g = 0.5567700
+    //         h = s tanh(c) = 0.7310586 · 0.5055946 = 0.3696195
+    // step 2: every gate sees −1 + 0.5 h = −0.8151902. s = 0.3068032, g = −0.6724903
+    //         c = s · 0.5567700 + s g = 0.1708188 − 0.2063222 = −0.0355034; h = s tanh(c) = −0.0108879
+    const params = { kernel: tf.ones([1, 4]), recurrent: tf.fill([1, 4], 0.5), bias: tf.zeros([4]) }
+    const net = lstm({ inputs: 1, hidden: 1, sequences: true })
+    const [first, second] = values(net.apply(params, tf.tensor3d([[[1], [-1]]])))
+    expect(first).toBeCloseTo(0.3696, 4)
+    expect(second).toBeCloseTo(-0.01089, 4)
+  })
+
+  test('causal attention ignores later steps, and its first step attends to itself alone', () => {
+    const net = attention({ features: 2 })
+    const params = {
+      project: tf.concat([tf.eye(2), tf.eye(2), tf.eye(2)], 1),
+      projectBias: tf.zeros([6]),
+      output: tf.eye(2),
+      outputBias: tf.zeros([2]),
+    }
+    const x = tf.tensor3d([
+      [
+        [1, 2],
+        [3, -1],
+        [0, 5],
+      ],
+    ])
+    const y = values(net.apply(params, x))
+    expect(y.slice(0, 2)).toEqual([1, 2])
+    const longer = values(net.apply(params, tf.concat([x, tf.ones([1, 1, 2])], 1)))
+    expect(longer.slice(0, 6)).toEqual(y)
+    // Step 2: q·k / √2 = (3 − 2)/√2 and (9 + 1)/√2; weights 1/(1 + e^{9/√2}) and the rest.
+    const w = 1 / (1 + Math.exp(9 / Math.SQRT2))
+    expect(y[2]).toBeCloseTo(w * 1 + (1 - w) * 3, 5)
+  })
+
+  test.each([
+    ['tcn', tcn({ inputs: 1, channels: [2, 2] })],
+    ['conv1d', conv1d({ inputs: 1, outputs: 2, window: 3, dilation: 2 })],
+    ['transformer', transformerBlock({ features: 1 })],
+    ['lstm', lstm({ inputs: 1, hidden: 2, sequences: true })],
+    ['gru', gru({ inputs: 1, hidden: 2, sequences: true })],
+  ] as [string, Net<unknown>][])('%s never looks ahead', (_, net) => {
+    const params = toTensors(net.init(createRng(3)))
+    const x = toTensors(leaf([2, 9, 1], 'past')) as tf.Tensor3D
+    const changed = tf.concat([tf.slice(x, [0, 0, 0], [2, 6, 1]), tf.fill([2, 3, 1], 100)], 1)
+    const past = (t: tf.Tensor) => values(tf.slice(t, [0, 0, 0], [2, 6, t.shape[2]!]))
+    expect(past(net.apply(params, changed))).toEqual(past(net.apply(params, x)))
+  })
+
+  test('conv2d equals tfjs', () => {
+    const net = conv2d({ inputs: 2, outputs: 3, window: 3, stride: 2, bias: false })
+    const kernel = toTensors(leaf([3, 3, 2, 3], 'kernel')) as tf.Tensor4D
+    const x = toTensors(leaf([2, 7, 6, 2], 'image')) as tf.Tensor4D
+    const difference = tf.sub(net.apply({ kernel }, x), tf.conv2d(x, kernel, 2, 'same'))
+    expect(tf.max(tf.abs(difference)).dataSync()[0]).toBeLessThan(1e-5)
+  })
+
+  test('embedding looks up rows, for each task in its own table', () => {
+    const net = embedding({ symbols: 3, outputs: 1 })
+    const table = tf.tensor3d([
+      [[1], [2], [3]],
+      [[10], [20], [30]],
+    ])
+    expect(
+      values(
+        net.apply(
+          { table },
+          tf.tensor2d(
+            [
+              [2, 0],
+              [2, 0],
+            ],
+            [2, 2],
+            'int32',
+          ),
+        ),
+      ),
+    ).toEqual([3, 1, 30, 10])
+  })
+
+  test('embedding gradients count each use', () => {
+    const net = embedding({ symbols: 3, outputs: 1 })
+    const { gradient } = valueAndGradient(
+      (p: { table: tf.Tensor }) => tf.sum(net.apply(p, tf.tensor1d([2, 0, 2], 'int32'))),
+      { table: tf.tensor2d([[1], [2], [3]]) },
+    )
+    expect(values(gradient.table)).toEqual([1, 0, 2])
+  })
+
+  test('batch norm updates its averages: 0.9 · 0 + 0.1 · 2 and 0.9 · 1 + 0.1 · 2', () => {
+    const net = batchNorm({ features: 1 })
+    const params = toTensors(net.init(createRng(1)))
+    const updates: NonNullable<NetContext['updates']> = []
+    // mean 2; unbiased variance ((1 − 2)² + (3 − 2)²) / 1 = 2
+    net.apply(params, tf.tensor2d([[1], [3]]), { training: true, updates })
+    const next = withUpdates(params, updates)
+    expect(next.mean!.dataSync()[0]).toBeCloseTo(0.2, 6)
+    expect(next.variance!.dataSync()[0]).toBeCloseTo(1.1, 6)
+    expect(next.scale).toBe(params.scale)
+  })
+
+  test('per-step batch norm moves the row of its step only', () => {
+    const net = batchNorm({ features: 1, statistics: 'perStep', steps: 3, momentum: 0 })
+    const params = toTensors(net.init(createRng(1)))
+    const updates: NonNullable<NetContext['updates']> = []
+    net.apply(params, tf.tensor2d([[1], [3]]), { training: true, step: 1, updates })
+    const next = withUpdates(params, updates)
+    expect(values(next.mean!)).toEqual([0, 2, 0])
+    expect(() => net.apply(params, tf.ones([2, 1]), { step: 3 })).toThrow('step must be an integer from 0 to 2')
+  })
+
+  test('the same seed makes the same parameters, and each parameter its own numbers', () => {
+    const net = mlp({ sizes: [4, 4, 4] })
+    const [first, second] = [net.init(createRng(5)), net.init(createRng(5))]
+    expect(first).toEqual(second)
+    expect(first[0]!.kernel.data).not.toEqual(first[1]!.kernel.data)
+    expect(net.init(createRng(6))).not.toEqual(first)
+  })
+
+  test('a wrong input says what was expected', () => {
+    const net = dense({ inputs: 3, outputs: 1 })
+    const params = toTensors(net.init(createRng(1)))
+    expect(() => net.apply(params, tf.ones([2, 4]))).toThrow('last axis must be 3, got shape [2, 4]')
+    expect(() => dense({ inputs: 2.5, outputs: 1 })).toThrow('inputs must be an integer ≥ 1, got 2.5')
+    expect(() => attention({ features: 5, heads: 2 })).toThrow('multiple of heads')
+  })
+})
