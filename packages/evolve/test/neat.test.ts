@@ -195,7 +195,7 @@ describe('bad input', () => {
   })
 })
 
-testOptimizer<NeatGenome>('neat', {
+testOptimizer('neat', {
   id: 'evolve/neat',
   open: (from) =>
     neat.open(

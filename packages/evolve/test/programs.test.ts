@@ -129,7 +129,7 @@ describe('bad input', () => {
   })
 })
 
-testOptimizer<Program>('geneticProgramming', {
+testOptimizer('geneticProgramming', {
   id: 'evolve/genetic-programming',
   open: (from) =>
     geneticProgramming.open(
