@@ -31,7 +31,7 @@ import { defineMulti, type MultiFactory, type Survival } from './multi.ts'
  *
  * Reference: K. Deb, A. Pratap, S. Agarwal & T. Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002.
  */
-export const nsga2: MultiFactory<object> = defineMulti<object>(
+export const nsga2: MultiFactory<object> = /* @__PURE__ */ defineMulti<object>(
   'evolve/nsga2',
   1,
   (_, m, size) => crowdingSurvival(m, size),
