@@ -17,6 +17,8 @@ export {
   sbxCrossover,
   uniformCrossover,
 } from './operators/real.ts'
+export { geneticProgramming } from './programs/genetic-programming.ts'
+export { compileProgram, printProgram } from './programs/tree.ts'
 export { particleSwarm } from './swarm/particle-swarm.ts'
 
 // Types.
@@ -36,4 +38,7 @@ export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './
 export type { Nsga3Options } from './multi/nsga3.ts'
 export type { NeatFactory, NeatOptimizer, NeatOptions, NeatSpecies } from './neat/neat.ts'
 export type { NeatGenome, NeatNetwork } from './neat/network.ts'
+export type { GeneticProgrammingFactory, GeneticProgrammingOptions } from './programs/genetic-programming.ts'
+export type { ValueType } from './programs/operators.ts'
+export type { Program } from './programs/tree.ts'
 export type { ParticleSwarmOptions } from './swarm/particle-swarm.ts'

@@ -117,7 +117,7 @@ describe('operators for permutations', () => {
   })
 })
 
-testOptimizer<Rule>('geneticAlgorithm', {
+testOptimizer('geneticAlgorithm', {
   id: 'evolve/genetic-algorithm',
   open: (from) =>
     geneticAlgorithm.open(
@@ -128,7 +128,7 @@ testOptimizer<Rule>('geneticAlgorithm', {
   objective: loss,
 })
 
-testOptimizer<Int32Array>('geneticPermutation', {
+testOptimizer('geneticPermutation', {
   id: 'evolve/genetic-permutation',
   open: (from) =>
     geneticPermutation.open(typeof from === 'string' ? { items: 7, direction: from, populationSize: 8 } : from),

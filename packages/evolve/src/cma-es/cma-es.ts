@@ -83,7 +83,11 @@ export interface CmaEsOptions {
  * References: N. Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv:1604.00772; R. Ros & N. Hansen 2008 (separable);
  * A. Auger & N. Hansen 2005 (IPOP); N. Hansen 2009 (BIPOP).
  */
-export const cmaEs: SearchFactory<CmaEsOptions> = defineSearch<CmaEsOptions>('evolve/cma-es', 1, createCmaEngine)
+export const cmaEs: SearchFactory<CmaEsOptions> = /* @__PURE__ */ defineSearch<CmaEsOptions>(
+  'evolve/cma-es',
+  1,
+  createCmaEngine,
+)
 
 function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOptions>): Engine<AnyPoint> {
   const { n, lower, upper, grain } = codec

@@ -73,7 +73,7 @@ const JSO: Variant = {
  *
  * Reference: R. Tanabe & A. Fukunaga, "Improving the search performance of SHADE using linear population size reduction", 2014.
  */
-export const lshade: SearchFactory<DifferentialOptions> = defineSearch<DifferentialOptions>(
+export const lshade: SearchFactory<DifferentialOptions> = /* @__PURE__ */ defineSearch<DifferentialOptions>(
   'evolve/lshade',
   1,
   (setting) => createEngine(setting, LSHADE),
@@ -93,8 +93,10 @@ export const lshade: SearchFactory<DifferentialOptions> = defineSearch<Different
  *
  * Reference: J. Brest, M. Maučec & B. Bošković, "Single objective real-parameter optimization: algorithm jSO", 2017.
  */
-export const jso: SearchFactory<DifferentialOptions> = defineSearch<DifferentialOptions>('evolve/jso', 1, (setting) =>
-  createEngine(setting, JSO),
+export const jso: SearchFactory<DifferentialOptions> = /* @__PURE__ */ defineSearch<DifferentialOptions>(
+  'evolve/jso',
+  1,
+  (setting) => createEngine(setting, JSO),
 )
 
 const LEAST = 4

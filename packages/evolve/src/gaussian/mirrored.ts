@@ -45,7 +45,7 @@ const pairs = (n: number): number => 2 * Math.max(8, Math.ceil(4 + 3 * Math.log(
  *
  * Reference: T. Salimans et al., "Evolution strategies as a scalable alternative to reinforcement learning", arXiv:1703.03864.
  */
-export const openAiEs: SearchFactory<MirroredOptions> = defineSearch<MirroredOptions>(
+export const openAiEs: SearchFactory<MirroredOptions> = /* @__PURE__ */ defineSearch<MirroredOptions>(
   'evolve/openai-es',
   1,
   (setting) => {
@@ -73,12 +73,16 @@ export const openAiEs: SearchFactory<MirroredOptions> = defineSearch<MirroredOpt
  *
  * Reference: F. Sehnke et al., "Parameter-exploring policy gradients", 2010.
  */
-export const pgpe: SearchFactory<MirroredOptions> = defineSearch<MirroredOptions>('evolve/pgpe', 1, (setting) => {
-  const { id, options } = setting
-  const rate = checkRange(id, 'learningRate', options.learningRate ?? 0.3, Number.MIN_VALUE, 100)
-  const sigmaRate = checkRange(id, 'sigmaRate', options.sigmaRate ?? 0.2, 0, 1)
-  return createGaussianEngine(setting, true, pairs, (given) => pgpeDistribution(given, rate, sigmaRate))
-})
+export const pgpe: SearchFactory<MirroredOptions> = /* @__PURE__ */ defineSearch<MirroredOptions>(
+  'evolve/pgpe',
+  1,
+  (setting) => {
+    const { id, options } = setting
+    const rate = checkRange(id, 'learningRate', options.learningRate ?? 0.3, Number.MIN_VALUE, 100)
+    const sigmaRate = checkRange(id, 'sigmaRate', options.sigmaRate ?? 0.2, 0, 1)
+    return createGaussianEngine(setting, true, pairs, (given) => pgpeDistribution(given, rate, sigmaRate))
+  },
+)
 
 function adamDistribution({ n, size, scale, sigma }: GaussianSetting, rate: number, decay: number): Distribution {
   const deviation = scale.map((one) => one * sigma)

@@ -31,8 +31,10 @@ const popular = (n: number): number => 4 + Math.floor(3 * Math.log(n))
  *
  * Reference: T. Glasmachers et al., "Exponential natural evolution strategies", 2010.
  */
-export const xnes: SearchFactory<GaussianOptions> = defineSearch<GaussianOptions>('evolve/xnes', 1, (setting) =>
-  createGaussianEngine(setting, false, popular, fullDistribution),
+export const xnes: SearchFactory<GaussianOptions> = /* @__PURE__ */ defineSearch<GaussianOptions>(
+  'evolve/xnes',
+  1,
+  (setting) => createGaussianEngine(setting, false, popular, fullDistribution),
 )
 
 /**
@@ -52,8 +54,10 @@ export const xnes: SearchFactory<GaussianOptions> = defineSearch<GaussianOptions
  *
  * Reference: T. Schaul, T. Glasmachers & J. Schmidhuber, "High dimensions and heavy tails for natural evolution strategies", 2011.
  */
-export const snes: SearchFactory<GaussianOptions> = defineSearch<GaussianOptions>('evolve/snes', 1, (setting) =>
-  createGaussianEngine(setting, false, popular, separableDistribution),
+export const snes: SearchFactory<GaussianOptions> = /* @__PURE__ */ defineSearch<GaussianOptions>(
+  'evolve/snes',
+  1,
+  (setting) => createGaussianEngine(setting, false, popular, separableDistribution),
 )
 
 function separableDistribution({ n, size, scale, sigma }: GaussianSetting): Distribution {

@@ -42,7 +42,7 @@ export interface GeneticSearchOptions extends GeneticOptions {
  *
  * Reference: D. Goldberg, "Genetic algorithms in search, optimization and machine learning", 1989.
  */
-export const geneticAlgorithm: SearchFactory<GeneticSearchOptions> = defineSearch<GeneticSearchOptions>(
+export const geneticAlgorithm: SearchFactory<GeneticSearchOptions> = /* @__PURE__ */ defineSearch<GeneticSearchOptions>(
   'evolve/genetic-algorithm',
   1,
   ({ id, options, codec, rng, start }) => {

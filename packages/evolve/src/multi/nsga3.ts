@@ -33,7 +33,7 @@ export interface Nsga3Options {
  * Reference: K. Deb & H. Jain, "An evolutionary many-objective optimization algorithm using reference-point-based nondominated
  * sorting approach, part I", 2014.
  */
-export const nsga3: MultiFactory<Nsga3Options> = defineMulti<Nsga3Options>(
+export const nsga3: MultiFactory<Nsga3Options> = /* @__PURE__ */ defineMulti<Nsga3Options>(
   'evolve/nsga3',
   1,
   (options, m, size) => nicheSurvival(m, size, referenceDirections(m, options.divisions ?? defaultDivisions(m))),

@@ -51,7 +51,7 @@ export interface ParticleSwarmOptions {
  *
  * Reference: M. Clerc & J. Kennedy, "The particle swarm: explosion, stability, and convergence", 2002.
  */
-export const particleSwarm: SearchFactory<ParticleSwarmOptions> = defineSearch<ParticleSwarmOptions>(
+export const particleSwarm: SearchFactory<ParticleSwarmOptions> = /* @__PURE__ */ defineSearch<ParticleSwarmOptions>(
   'evolve/particle-swarm',
   1,
   createEngine,
