@@ -70,7 +70,7 @@ export function openOptimizer<const S extends Space>(options: OptimizerOptions<S
     entries = JSON.parse(restored.state.entries) as StudyEntry[]
   }
   const storage = memoryStorage(entries)
-  const study = new Study({ direction, sampler, seed, storage, worker: `o${entries.length}`, clock: manualClock() })
+  const study = new Study({ direction, sampler, seed, storage, worker: 'optimizer', clock: manualClock() })
   return {
     direction,
     stopped: undefined,

@@ -328,7 +328,10 @@ export class Study {
   #sync(): void {
     for (const entry of this.#storage.read()) {
       const { started, finished } = applyEntry(this.#history, entry)
-      if (entry.t === 'start' && entry.worker === this.worker) this.#mine[entry.key] = started!.number
+      if (entry.t === 'start' && entry.worker === this.worker) {
+        this.#mine[entry.key] = started!.number
+        this.#key = Math.max(this.#key, entry.key + 1)
+      }
       if (entry.t === 'params' || entry.t === 'import') this.#learnSpace(entry.space)
       if (started && !finished) this.#session.started?.(started)
       if (finished) {

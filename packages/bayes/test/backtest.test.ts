@@ -95,12 +95,12 @@ describe('walk-forward search', () => {
     for (let seed = 0; seed < 12; seed++) {
       const rng = new Rng(`n${seed}`)
       const study = openStudy({ direction: 'minimize', sampler: randomSampler(), seed })
-      await study.optimize((trial) => bowl(trial) + 0.2 * rng.normal(), { trials: 50 })
+      await study.optimize((trial) => 4 * bowl(trial) + 0.3 * rng.normal(), { trials: 60 })
       const regret = (x: unknown) => ((x as number) - 0.6) ** 2
       lucky += regret(study.best!.params.x)
       robust += regret(chooseRobust(study).trial.params.x)
     }
-    expect(robust).toBeLessThan(0.6 * lucky)
+    expect(robust).toBeLessThan(0.7 * lucky)
   })
 
   it('evaluates the best points again, each once in the list', async () => {

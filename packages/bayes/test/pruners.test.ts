@@ -57,9 +57,9 @@ describe('successive halving', () => {
     expect(play(study, [4, 4])).toBeUndefined()
     expect(play(study, [6, 0])).toBe(0)
     expect(play(study, [3, 3, 3])).toBeUndefined()
-    // Of six (5, 4, 6, 3, 3.5 and itself) the best two pass: 3 and 3.5.
-    expect(play(study, [3.5, 3.5])).toBeUndefined()
-    expect(play(study, [3.6, 0])).toBe(0)
+    // Of five only the best passes, of six (5, 4, 6, 3, 3.5 and itself) the best two: 3 and 3.2.
+    expect(play(study, [3.5, 3.5])).toBe(0)
+    expect(play(study, [3.2, 3.2])).toBeUndefined()
     // Second rung: 3 stands there; 3.1 is second of two.
     expect(play(study, [2, 2, 3.1])).toBe(2)
   })

@@ -91,7 +91,7 @@ const space = {
   kind: { type: 'categorical', choices: ['a', 'b'] },
 } as const
 
-testOptimizer({
+testOptimizer('openOptimizer', {
   id: 'bayes/optimizer',
   open: (from: Direction | Snapshot) =>
     typeof from === 'string'
@@ -103,7 +103,7 @@ testOptimizer({
           seed: 1,
           from,
         }),
-  objective: ({ x, kind }) => x * x + (kind === 'a' ? 0 : 1),
+  objective: ({ x, kind }: { x: number; kind: 'a' | 'b' }) => x * x + (kind === 'a' ? 0 : 1),
   batch: 3,
   // TPE weighs trials by the order in which they came back.
   orderInvariant: false,
