@@ -23,6 +23,9 @@ export function library(overrides: Options = {}): Config {
     clean: false,
     dts: false,
     silent: true,
+    // Bundlers tell what only Node has by its prefix.
+    removeNodeProtocol: false,
+    external: [/^node:/],
     ...overrides,
   })
 }
