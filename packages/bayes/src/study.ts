@@ -59,6 +59,15 @@ export type Told = number | readonly number[] | { readonly pruned: true } | { re
 /**
  * A search in progress: asks its sampler for trials, takes their results and keeps every step in its storage. Opened by
  * {@link openStudy}. All processes that open one storage share one study.
+ *
+ * ```ts
+ * import { openStudy, type Study } from '@regimen/bayes'
+ *
+ * const study: Study = openStudy({ direction: 'maximize', seed: 1 })
+ * const trial = study.ask({ span: { type: 'int', low: 2, high: 50 } })
+ * study.tell(trial, 0.7)
+ * study.best!.value // => 0.7
+ * ```
  */
 export class Study {
   readonly directions: readonly Direction[]
@@ -328,7 +337,10 @@ export class Study {
   #sync(): void {
     for (const entry of this.#storage.read()) {
       const { started, finished } = applyEntry(this.#history, entry)
-      if (entry.t === 'start' && entry.worker === this.worker) this.#mine[entry.key] = started!.number
+      if (entry.t === 'start' && entry.worker === this.worker) {
+        this.#mine[entry.key] = started!.number
+        this.#key = Math.max(this.#key, entry.key + 1)
+      }
       if (entry.t === 'params' || entry.t === 'import') this.#learnSpace(entry.space)
       if (started && !finished) this.#session.started?.(started)
       if (finished) {
@@ -429,7 +441,22 @@ export function openStudy(options: StudyOptions): Study {
   return new Study(options)
 }
 
-/** Checks a declared space, conditions included, and returns it with its type. */
+/**
+ * Checks a declared space, conditions included, and returns it with its type. A parameter with `when` is searched only where the parameters
+ * named there, which must come before it, have one of the given values; elsewhere it is absent from the point.
+ *
+ * ```ts
+ * import { defineSpace, openStudy } from '@regimen/bayes'
+ *
+ * const space = defineSpace({
+ *   kind: { type: 'categorical', choices: ['ema', 'sma'] },
+ *   decay: { type: 'float', low: 0.9, high: 0.999, when: { kind: 'ema' } },
+ * })
+ * const { kind, decay } = openStudy({ direction: 'minimize' }).ask().suggest(space)
+ * const present = decay !== undefined
+ * present === (kind === 'ema') // => true
+ * ```
+ */
 export function defineSpace<const S extends SearchSpace>(space: S): S {
   checkSpace(space, 'bayes/space')
   const names = Object.keys(space)

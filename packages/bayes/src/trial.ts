@@ -22,9 +22,22 @@ export interface TrialHost {
   setParams(trial: MutableTrial, names: readonly string[]): void
 }
 
-/** Thrown by `trial.pruneIfHopeless()` to leave the objective; `optimize` records the trial as pruned. */
+/**
+ * Leaves the objective of a hopeless trial: `trial.pruneIfHopeless()` throws it and `optimize` records the trial as pruned. Throw it
+ * yourself where the objective knows better than a pruner; let it pass where you catch errors.
+ *
+ * ```ts
+ * import { openStudy, TrialPruned } from '@regimen/bayes'
+ *
+ * const study = openStudy({ direction: 'minimize' })
+ * await study.optimize(() => {
+ *   throw new TrialPruned(3)
+ * }, { trials: 2 })
+ * study.trials.map((trial) => trial.state) // => ['pruned', 'pruned']
+ * ```
+ */
 export class TrialPruned extends Error {
-  constructor(step: number | undefined) {
+  constructor(step?: number) {
     super(`pruned${step === undefined ? '' : ` at step ${step}`}`)
     this.name = 'TrialPruned'
   }

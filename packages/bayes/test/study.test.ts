@@ -1,4 +1,4 @@
-import { defineSpace, memoryStorage, openStudy, randomSampler, type SearchPoint } from '@regimen/bayes'
+import { defineSpace, memoryStorage, openStudy, randomSampler, type SearchPoint, TrialPruned } from '@regimen/bayes'
 import { collectEvents, manualClock } from '@regimen/core'
 import { describe, expect, it } from 'vitest'
 
@@ -169,6 +169,20 @@ describe('optimize', () => {
     expect(most).toBe(4)
     expect(result).toEqual({ complete: 11, pruned: 0, failed: 1, stopped: 'trials' })
     expect(study.trials[3]!.error).toBe('boom')
+  })
+
+  it('records a trial that leaves by itself as pruned, retries or not', async () => {
+    const study = open()
+    const leave = (): number => {
+      throw new TrialPruned(2)
+    }
+    expect(await study.optimize(leave, { trials: 2, retries: 3 })).toEqual({
+      complete: 0,
+      pruned: 2,
+      failed: 0,
+      stopped: 'trials',
+    })
+    expect(study.best).toBeUndefined()
   })
 
   it('retries with the same parameters', async () => {

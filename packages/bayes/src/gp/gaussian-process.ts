@@ -57,7 +57,7 @@ export function matern52(r: number): number {
 /**
  * Fits a Gaussian process with the Matérn-5/2 kernel and one length scale per column (ARD) by maximizing the posterior of its
  * parameters with analytic gradients. Inputs should lie in the unit cube. Priors: length scales log-normal (ln(0.35·√d), 1), so that more columns mean a smoother function and not a needle; signal variance log-normal (0, 1);
- * noise log-normal (−8, 3), as shares of the variance of y. O(n³) per step of the fit: for up to about a thousand rows.
+ * noise log-normal (−6, 4), as shares of the variance of y. O(n³) per step of the fit: for up to about a thousand rows.
  *
  * ```ts
  * import { fitGaussianProcess, predictGaussianProcess } from '@regimen/bayes'
@@ -296,7 +296,7 @@ export function createPosterior(
     prior(d, 0, 1)
     if (fixedNoise === undefined) {
       gradient[d + 1] = Math.exp(theta[d + 1]!) > LEAST_NOISE ? 0.5 * noise * trace : 0
-      prior(d + 1, -8, 3)
+      prior(d + 1, -6, 4)
     }
     return value
   }
