@@ -93,6 +93,21 @@ describe('what the passes make of', () => {
     expect(ops.indexOf('MatMul')).toBeGreaterThan(ops.indexOf('Transpose'))
   })
 
+  test('a sum over tasks of squared or absolute outer products', async () => {
+    for (const each of [tf.square, tf.abs]) {
+      const importance = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(each(tf.matMul(a, b, true)), 0)
+      const ops = await simplified(importance, floats([5, 1, 4], 1), floats([5, 1, 6], 2))
+      // (a²)ᵀ b², laid end to end: the outer products are never made.
+      expect(ops.filter((op) => op === 'MatMul').length).toBe(1)
+      expect(ops).not.toContain('ReduceSum')
+    }
+  })
+
+  test('a sum over tasks of squared products that are no outer products', async () => {
+    const squares = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(tf.square(tf.matMul(a, b, true)), 0)
+    expect(await simplified(squares, floats([5, 2, 4], 1), floats([5, 2, 6], 2))).toContain('ReduceSum')
+  })
+
   test('a sum over tasks whose parts are needed elsewhere', async () => {
     const both = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => {
       const products = tf.matMul(a, b, true)
