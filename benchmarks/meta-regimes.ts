@@ -127,8 +127,13 @@ async function regimes(
   const tasks = test.map(({ task }) => task)
   const ours = (await evaluate(model, tasks)).accuracies!.at(-1)!
   report('regime', ours.values, await baselines(tasks, validation, 6, 40), figures)
-  const ceiling = test.reduce((sum, { spec, task }) => sum + regimeCeiling(spec, task.query) / test.length, 0)
-  figures.regime_ceiling = { value: ceiling, note: "the simulator's true filter, which sees all bars" }
+  // A particle filter over thousands of bars takes a second a task.
+  const sighted = test.slice(0, 20)
+  const ceiling = sighted.reduce((sum, { spec, task }) => sum + regimeCeiling(spec, task.query) / sighted.length, 0)
+  figures.regime_ceiling = {
+    value: ceiling,
+    note: `the simulator's true filter, which sees all bars, on ${sighted.length} tasks`,
+  }
   figures.regime_share_of_ceiling = ours.mean / ceiling
 }
 
