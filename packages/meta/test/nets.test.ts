@@ -6,6 +6,7 @@ import {
   dense,
   flatten,
   flattenTree,
+  hierarchicalTimeframeNet,
   lstm,
   sequential,
   type TensorLeaf,
@@ -30,9 +31,13 @@ const nets: { [name: string]: { net: MetaNet; shape: number[] } } = {
     ]),
     shape: [STEPS, 2],
   },
+  hierarchical: {
+    net: hierarchicalTimeframeNet({ timeframes: ['1d', '1h'], featuresPerTimeframe: 2, crossFeatures: 1, hidden: 4 }),
+    shape: [5],
+  },
 }
 
-describe('second-order MAML through recurrent, attention and convolution nets', () => {
+describe('second-order MAML through every kind of net', () => {
   for (const [name, { net, shape }] of Object.entries(nets)) {
     test(name, async () => {
       const rng = createRng(name)
@@ -44,11 +49,17 @@ describe('second-order MAML through recurrent, attention and convolution nets', 
         { support: set(), query: set() },
       ]
       const learner = maml({ net, steps: 2, rate: 0.2 })
-      const params = learner.init(rng)
+      // Biases of zero would put ReLUs of empty codes exactly on their kink, where no difference quotient is a derivative.
+      const initial = flattenTree<TensorLeaf>(learner.init(rng))
+      const shaken = initial.leaves.map((one) => ({
+        ...one,
+        data: Float32Array.from(one.data, (value) => value + 0.3 * rng.normal()),
+      }))
+      const params = unflattenTree(initial.structure, shaken) as Weights
       const { gradient } = await metaGradient(learner, params, tasks)
       const length = Math.hypot(...gradient)
       // Along its own direction the slope is the gradient's length. A loss in float32 is good to about 1e-6, which h turns into
-      // 5e-4; all three nets are smooth.
+      // 5e-4; a larger h would step over the kinks of the hierarchical net's ReLU.
       const h = 0.002
       const moved = (scale: number): Weights => {
         const { leaves, structure } = flattenTree<TensorLeaf>(params)
