@@ -26,7 +26,7 @@ const known = chartPatternNames.filter((name) => !unseen.includes(name))
 const train = chartPatterns({ shots: 5, patterns: known })
 const learner = prototypical({ net: mlp({ sizes: [32, 64, 16] }), ways: 5, embedding: 16 })
 const { model } = await metaTrain(learner, sampleFamily(train, { seed: 'train' }), {
-  iterations: 400,
+  iterations: 250,
   tasksPerBatch: 8,
   rate: 2e-3,
 })
