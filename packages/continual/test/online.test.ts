@@ -1,5 +1,5 @@
 import { collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
-import { mlp } from '@regimen/tensor'
+import { mlp, sgd } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type OnlineLearner, type OnlineOptions, openOnlineLearner } from '../src/index.ts'
@@ -70,7 +70,9 @@ describe('openOnlineLearner', () => {
   it('refuses updates on wrong labels that would worsen what it is held to, with an event', async () => {
     const run = async (gated: boolean) => {
       const events = collectEvents()
-      const learner = open({ ...base, strategy: {}, events, ...(gated ? { gate } : {}) })
+      // Without momentum, which would go on in the right direction for a while.
+      const options = { ...base, strategy: {}, rule: sgd(), rate: 0.3, events }
+      const learner = open(gated ? { ...options, gate } : options)
       await feed(learner, 0, 240, 0)
       const updates = learner.report().updatesRefused
       await feed(learner, 240, 320, 0, true)
