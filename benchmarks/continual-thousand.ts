@@ -5,24 +5,29 @@ import { mlp } from '@regimen/tensor'
 import '@tensorflow/tfjs'
 import { bench } from './harness.ts'
 
-const WINDOW = 16
-const WIDTH = WINDOW + 1
+const WINDOW = 64
+const WIDTH = 2
 const REGIMES = 52
 
-/** Markets of one regime each: half of them trend, half return to the mean, so that one window has opposite labels. */
+/**
+ * Markets of one regime each, in four bands of volatility: every other band trends, the others return to the mean, so that the
+ * same last return has opposite labels and only the window's volatility tells which.
+ */
 function market(k: number): MarketParameters {
-  const strength = 0.9 + 0.0016 * (k >> 1)
+  const band = k % 4
+  const place = k >> 2
+  const strength = 0.9 + 0.003 * place
   const regime = {
     name: `regime-${k}`,
     drift: 0,
-    volatility: 0.1 + 0.01 * (k >> 1),
-    autoregression: k % 2 === 0 ? strength : -strength,
+    volatility: 0.05 * 4 ** band * (1 + 0.02 * (place - 6)),
+    autoregression: band % 2 === 0 ? strength : -strength,
     duration: 1000,
   }
   return { ...preset('separable'), name: regime.name, regimes: [regime], transitions: [] }
 }
 
-/** Windows of returns in units of their own deviation, with its logarithm; the label is the sign of the next return. */
+/** A window's last return in units of its deviation, and that deviation's logarithm; the label is the sign of the next return. */
 function task(k: number, seed: string, samples: number): TaskData {
   const { bars } = simulate(market(k), { bars: samples / 2 + WINDOW + 2, seed })
   const returns = Array.from({ length: bars.close.length - 1 }, (_, t) => Math.log(bars.close[t + 1]! / bars.close[t]!))
@@ -34,8 +39,8 @@ function task(k: number, seed: string, samples: number): TaskData {
     // Each window also stands mirrored, which balances the classes exactly.
     for (const side of [0, 1]) {
       const row = 2 * i + side
-      for (let j = 0; j < WINDOW; j++) x[row * WIDTH + j] = ((side ? -1 : 1) * window[j]!) / deviation
-      x[row * WIDTH + WINDOW] = Math.log(deviation) + 4
+      x[row * WIDTH] = ((side ? -1 : 1) * window[WINDOW - 1]!) / deviation
+      x[row * WIDTH + 1] = Math.log(deviation) + 4
       y[row] = returns[i + WINDOW]! > 0 === (side === 0) ? 1 : 0
     }
   }
