@@ -4,7 +4,7 @@ import { openTrainer, type Strategy, type TaskData } from '@regimen/continual'
 import { createRng } from '@regimen/core'
 import { mlp } from '@regimen/tensor'
 import '@tensorflow/tfjs'
-import { type BenchContext, bench } from './harness.ts'
+import { type BenchContext, type BenchResult, bench } from './harness.ts'
 
 const PIXELS = 784
 
@@ -93,9 +93,9 @@ function joined(splits: readonly Split[]): TaskData {
 export default bench({
   name: 'continual-mnist',
   description: 'permuted and split MNIST: what each strategy keeps, beside joint training',
-  async run(context) {
+  async run(context): Promise<BenchResult> {
     const [train, test] = [digits(context, 'train10k'), digits(context, 'test10k')]
-    if (!train || !test) return { figures: { skipped: { value: true, note: 'no digits found; set REGIMEN_DATA' } } }
+    if (!train || !test) return { figures: { skipped: 'no digits found; set REGIMEN_DATA' } }
     const quick = context.flag('quick')
     const seeds = context.number('seeds', quick ? 1 : 5)
     const tasks = context.number('tasks', quick ? 3 : 10)
