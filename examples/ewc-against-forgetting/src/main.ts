@@ -64,7 +64,10 @@ const charts = Object.entries(runs).map(([name, { matrix }]) =>
 const folder = join(fileURLToPath(new URL('../../../', import.meta.url)), 'runs', 'ewc-against-forgetting')
 mkdirSync(folder, { recursive: true })
 const file = join(folder, 'report.html')
-writeFileSync(file, await renderReport({ title: 'What is forgotten', sections: [{ title: 'Accuracy', blocks: charts }] }))
+writeFileSync(
+  file,
+  await renderReport({ title: 'What is forgotten', sections: [{ title: 'Accuracy', blocks: charts }] }),
+)
 console.log(`report: ${relative(process.cwd(), file)}`)
 
 assert(runs['fine-tuning'].metrics.forgetting > 0.2)
