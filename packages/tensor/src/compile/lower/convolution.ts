@@ -76,33 +76,25 @@ function backToInput(call: Call, g: Geometry, dy: Value, weights: Value, group: 
     (size - 1) * stride + effective - before - after
   const rows = reached(g.outHeight, g.strideHeight, g.effectiveFilterHeight, g.padInfo.top, g.padInfo.bottom)
   const columns = reached(g.outWidth, g.strideWidth, g.effectiveFilterWidth, g.padInfo.left, g.padInfo.right)
-  // Inputs that no window reached come back as zeros.
-  const output_padding = [g.inHeight - rows, g.inWidth - columns]
-  if (output_padding.some((extra) => extra < 0)) {
-    const full = b.add(
-      'ConvTranspose',
-      [channelsFirst(b, dy, g), weights],
-      [...shape.slice(0, 2), rows, columns],
-      dy.type,
-      {
-        ...attributes(g),
-        group,
-      },
-    )
-    return channelsBack(b, b.slice(full, [0, 0], [g.inHeight, g.inWidth], [2, 3]), g)
-  }
-  const reachedShape = [...shape.slice(0, 2), rows, columns]
-  const core = b.add('ConvTranspose', [channelsFirst(b, dy, g), weights], reachedShape, dy.type, {
-    ...attributes(g),
-    group,
-  })
+  const core = b.add(
+    'ConvTranspose',
+    [channelsFirst(b, dy, g), weights],
+    [...shape.slice(0, 2), rows, columns],
+    dy.type,
+    {
+      ...attributes(g),
+      group,
+    },
+  )
+  // Inputs that no window reached come back as zeros; what lies beyond the input is cut.
   const padded = b.pad(core, [
     [0, 0],
     [0, 0],
-    [0, output_padding[0]!],
-    [0, output_padding[1]!],
+    [0, Math.max(0, g.inHeight - rows)],
+    [0, Math.max(0, g.inWidth - columns)],
   ])
-  return channelsBack(b, padded, g)
+  const exact = padded.shape[2] === g.inHeight && padded.shape[3] === g.inWidth
+  return channelsBack(b, exact ? padded : b.slice(padded, [0, 0], [g.inHeight, g.inWidth], [2, 3]), g)
 }
 
 const conv2dBackpropInput: Lowering = (call) => {
