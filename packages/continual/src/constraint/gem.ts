@@ -15,7 +15,9 @@ export interface ProjectOptions {
  * ```ts
  * import { projectGradient } from '@regimen/continual'
  *
- * projectGradient([1, -1], [[0, 1]]) // => [1, 0]
+ * const turned = projectGradient([1, -1], [[0, 1]])
+ * turned[0] // ≈ 1.000
+ * turned[1] // ≈ 0.000
  * projectGradient([1, 1], [[0, 1]]) // => [1, 1]
  * ```
  *

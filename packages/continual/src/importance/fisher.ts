@@ -29,7 +29,11 @@ export interface FisherOptions {
 /** A {@link fisherDiagonal} that stays compiled. */
 export interface Fisher {
   /** The mean diagonal at these parameters, as a vector in the order of the parameters' leaves. */
-  diagonal(params: ArrayLike<number>, samples: Samples, offsets?: ArrayLike<number>): Promise<Float64Array>
+  diagonal(
+    params: ArrayLike<number>,
+    samples: Samples,
+    each?: { offsets?: ArrayLike<number>; seed?: number | string },
+  ): Promise<Float64Array>
   dispose(): Promise<void>
 }
 
@@ -59,7 +63,7 @@ export async function fisherDiagonal<P>(
   const flat = flatNet(net)
   const fisher = openFisher(flat, options)
   try {
-    return await fisher.diagonal(flat.toVector(options.params), options.samples, options.offsets)
+    return await fisher.diagonal(flat.toVector(options.params), options.samples, options)
   } finally {
     await fisher.dispose()
   }
@@ -80,9 +84,9 @@ export function openFisher<P>(flat: FlatNet<P>, options: FisherOptions): Fisher 
   const measure: Measure = { each: 'square', scores: kind === 'exact' ? scores.exact : scores.given }
   const sum: PerSampleSum = openPerSample(flat, measure, { chunk, where })
   const predict = compile((vector: tf.Tensor, x: tf.Tensor) => flat.net.apply(flat.tree(vector), x))
-  const rng = createRng(options.seed ?? 0)
   return {
-    async diagonal(params, samples, offsets = new Float32Array(outputs)) {
+    async diagonal(params, samples, { offsets = new Float32Array(outputs), seed = 0 } = {}) {
+      const rng = createRng(seed)
       check(offsets.length === outputs, where, () => `offsets must hold ${outputs} numbers, got ${offsets.length}.`)
       check(
         kind !== 'empirical' || samples.y !== undefined,

@@ -33,7 +33,7 @@ const EXEMPLARS: PolicyKind = {
  * const group = (id: number, values: number[]) => values.map((x) => ({ x: [x], y: 0, group: id }))
  * buffer.addGroup(group(0, [1, 3, 4, 8]), [1, 3, 4, 8]) // => 2
  * buffer.addGroup(group(1, [20, 21, 22]), [20, 21, 22]) // => 1
- * [...new Set(buffer.draw(50).x)].sort((a, b) => a - b) // => [4, 21]
+ * Array.from(new Set(buffer.draw(50).x)).sort((a, b) => a - b) // => [4, 21]
  * ```
  *
  * Reference: Rebuffi et al. 2017 (iCaRL), algorithms 4 and 5.
