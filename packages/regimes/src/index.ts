@@ -2,7 +2,26 @@ export { fitDbscan } from './cluster/dbscan.ts'
 export { fitKMeans } from './cluster/k-means.ts'
 export { fitKMedoids } from './cluster/k-medoids.ts'
 export { fitMiniBatchKMeans } from './cluster/mini-batch.ts'
+export { fitHmm } from './hmm/hmm.ts'
+export {
+  hmmFilter,
+  hmmFixedLagSmooth,
+  hmmPredictNext,
+  hmmSample,
+  hmmScore,
+  hmmSmooth,
+  hmmStandardErrors,
+  hmmStatistics,
+  hmmViterbi,
+} from './hmm/inference.ts'
+export { onlineHmm } from './hmm/online-hmm.ts'
 export { fitGaussianMixture, mixtureScore } from './mixture/gaussian-mixture.ts'
+export {
+  fitMarkovSwitching,
+  switchingFilter,
+  switchingForecast,
+  switchingStandardErrors,
+} from './switching/markov-switching.ts'
 
 // Types.
 
@@ -11,5 +30,17 @@ export type { KMeansModel, KMeansOptions } from './cluster/k-means.ts'
 export type { KMedoidsModel, KMedoidsOptions } from './cluster/k-medoids.ts'
 export type { MiniBatchOptions } from './cluster/mini-batch.ts'
 export type { CovarianceType } from './gaussian/kernel.ts'
+export type { EmissionModel, EmissionOptions } from './hmm/emission.ts'
+export type { HmmModel, HmmOptions } from './hmm/hmm.ts'
+export type { HmmBeliefs, RegimeStatistics, StandardErrors } from './hmm/inference.ts'
+export type { OnlineHmmConfig } from './hmm/online-hmm.ts'
 export type { GaussianMixture, GaussianMixtureOptions, MixtureStart } from './mixture/gaussian-mixture.ts'
 export type { Float64Leaf, Observations } from './observations.ts'
+export type { RegimeFactory, RegimeModel } from './regime-model.ts'
+export type { SwitchingLayout } from './switching/layout.ts'
+export type {
+  MarkovSwitchingModel,
+  MarkovSwitchingOptions,
+  SwitchingBeliefs,
+  SwitchingForecast,
+} from './switching/markov-switching.ts'
