@@ -120,7 +120,9 @@ export function fitMarkovSwitching(series: ArrayLike<number>, options: MarkovSwi
     onProgress?.({ done: r + 1, total: starts.length })
   })
   short.sort((a, b) => a.value - b.value)
-  for (const { x } of short.slice(0, 3)) {
+  // Starts that ended in the same place need finishing once.
+  const apart = short.filter(({ value }, i) => i === 0 || value - short[i - 1]!.value > 1e-4)
+  for (const { x } of apart.slice(0, 3)) {
     throwIfAborted(signal)
     const end = climbFrom(climbFrom(x, 300).x, 100)
     if (best === undefined || end.value < best.value) best = end

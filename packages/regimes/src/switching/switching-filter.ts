@@ -11,6 +11,11 @@ export class SwitchingFilter {
   readonly #joint: number
   readonly #transition: Float64Array
   readonly #fits: Float64Array
+  /** y_t − fit of each regime. */
+  readonly #deviations: Float64Array
+  /** joint × (order + 1). */
+  readonly #digits: Uint8Array
+  readonly #logs: Float64Array
   readonly #logB: Float64Array
   readonly #predicted: Float64Array
   readonly #filtered: Float64Array
@@ -22,6 +27,11 @@ export class SwitchingFilter {
     this.#joint = k ** (order + 1)
     this.#transition = new Float64Array(k * k * (layout.drivers > 0 ? data.y.length : 1))
     this.#fits = new Float64Array(data.y.length * k)
+    this.#deviations = new Float64Array(data.y.length * k)
+    this.#digits = Uint8Array.from({ length: this.#joint * (order + 1) }, (_, i) =>
+      digit(Math.floor(i / (order + 1)), i % (order + 1), k),
+    )
+    this.#logs = new Float64Array(k)
     this.#logB = new Float64Array(this.#joint)
     this.#predicted = new Float64Array(this.#joint)
     this.#filtered = new Float64Array(this.#joint)
@@ -56,7 +66,7 @@ export class SwitchingFilter {
       for (let m = 0; m < joint; m++) {
         filtered[t * k + (m % k)]! += this.#filtered[m]!
         predicted[t * k + (m % k)]! += this.#predicted[m]!
-        oneStep[t]! += this.#predicted[m]! * this.#meanAt(p, t, m)
+        oneStep[t]! += this.#predicted[m]! * (this.#data.y[t]! - this.#residual(p, t, m))
       }
     }
     const block = joint / k
@@ -172,8 +182,13 @@ export class SwitchingFilter {
         let fit = 0
         for (let j = 0; j < columns; j++) fit += x.data[t * columns + j]! * p[at.beta[j * k + s]!]!
         this.#fits[t * k + s] = fit
+        this.#deviations[t * k + s] = y[t]! - fit
       }
-    for (let s = 0; s < k; s++) if (!(p[at.variance[s]!]! > 0)) return false
+    for (let s = 0; s < k; s++) {
+      const v = p[at.variance[s]!]!
+      if (!(v > 0)) return false
+      this.#logs[s] = 1.8378770664093453 + Math.log(v)
+    }
     return true
   }
 
@@ -194,7 +209,6 @@ export class SwitchingFilter {
     const joint = this.#joint
     const block = joint / k
     const a = this.#at(t)
-    const { y } = this.#data
     for (let m = 0; m < joint; m++) {
       const s = m % k
       // The predecessors share m's digits but the newest, and have any oldest digit.
@@ -206,25 +220,25 @@ export class SwitchingFilter {
       }
       this.#predicted[m] = sum
     }
-    for (let m = 0; m < joint; m++) {
-      const s = m % k
-      const v = p[at.variance[s]!]!
-      const e = y[t]! - this.#meanAt(p, t, m)
-      this.#logB[m] = -0.5 * (1.8378770664093453 + Math.log(v) + (e * e) / v)
+    for (let s = 0; s < k; s++) {
+      const half = -0.5 / p[at.variance[s]!]!
+      const log = -0.5 * this.#logs[s]!
+      for (let m = s; m < joint; m += k) {
+        const e = this.#residual(p, t, m)
+        this.#logB[m] = log + half * e * e
+      }
     }
     return filterStep(joint, this.#logB, this.#predicted, this.#filtered, 0)
   }
 
-  #meanAt(p: Float64Array, t: number, m: number): number {
+  #residual(p: Float64Array, t: number, m: number): number {
     const { regimes: k, order, at } = this.#layout
-    const s = m % k
-    let mean = this.#fits[t * k + s]!
-    for (let i = 1, rest = (m - s) / k; i <= order; i++) {
-      const lagged = rest % k
-      rest = (rest - lagged) / k
-      mean += p[at.ar[(i - 1) * k + s]!]! * (this.#data.y[t - i]! - this.#fits[(t - i) * k + lagged]!)
-    }
-    return mean
+    const base = m * (order + 1)
+    const s = this.#digits[base]!
+    let e = this.#deviations[t * k + s]!
+    for (let i = 1; i <= order; i++)
+      e -= p[at.ar[(i - 1) * k + s]!]! * this.#deviations[(t - i) * k + this.#digits[base + i]!]!
+    return e
   }
 }
 
