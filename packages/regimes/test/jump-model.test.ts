@@ -66,9 +66,9 @@ describe('jump model', () => {
     }
     const kept = features.filter((_, t) => dates[t]! >= '2007-01-03' && dates[t]! <= '2021-12-31')
     expect(kept.length).toBe(3777)
-    const clipped = standardize(kept, 1, (z) => Math.max(-3, Math.min(3, z)), true)
+    const clipped = standardize(kept, (z) => Math.max(-3, Math.min(3, z)), true)
     const model = fitJumpModel(
-      standardize(clipped, 0, (z) => z, false),
+      standardize(clipped, (z) => z, false),
       { states: 2, penalty: 50, restarts: 5 },
     )
     const switches = model.path.data.reduce((n, s, t) => n + (t > 0 && s !== model.path.data[t - 1] ? 1 : 0), 0)
@@ -80,11 +80,11 @@ describe('jump model', () => {
 })
 
 /** Clips in units of the deviation (restoring the scale) or standardizes. */
-function standardize(rows: number[][], lost: number, f: (z: number) => number, restore: boolean): number[][] {
+function standardize(rows: number[][], f: (z: number) => number, restore: boolean): number[][] {
   const out = rows.map((row) => row.slice())
   for (let j = 0; j < rows[0]!.length; j++) {
     const mean = rows.reduce((s, row) => s + row[j]!, 0) / rows.length
-    const deviation = Math.sqrt(rows.reduce((s, row) => s + (row[j]! - mean) ** 2, 0) / (rows.length - lost))
+    const deviation = Math.sqrt(rows.reduce((s, row) => s + (row[j]! - mean) ** 2, 0) / rows.length)
     for (const row of out) {
       const z = f((row[j]! - mean) / deviation)
       row[j] = restore ? mean + deviation * z : z
