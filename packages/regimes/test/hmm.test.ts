@@ -14,7 +14,7 @@ import {
   hmmViterbi,
   onlineHmm,
 } from '@regimen/regimes'
-import { causalChecks, liveChecks } from '@regimen/testing'
+import { causalChecks, testLive } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
 import { reference } from './reference.ts'
 
@@ -289,6 +289,5 @@ describe('onlineHmm', () => {
 
   const stream = series.slice(40, 60).map((x) => ({ x: [x] }))
   for (const rate of [0, 0.05])
-    for (const [promise, check] of Object.entries(liveChecks({ factory: onlineHmm, config: { model, rate }, stream })))
-      it(`${promise} (rate ${rate})`, () => check())
+    testLive(`onlineHmm, rate ${rate}`, { factory: onlineHmm, config: { model, rate }, stream })
 })

@@ -1,5 +1,5 @@
 import { alignStates, labelStates, regimeRouter, ruleDetector, segmentByRegime } from '@regimen/regimes'
-import { liveChecks } from '@regimen/testing'
+import { testLive } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
 
 const bar = (close: number, wide = 1) => ({ high: close + wide, low: close - wide, close })
@@ -40,15 +40,12 @@ describe('rule detector', () => {
   })
 
   const stream = Array.from({ length: 12 }, (_, t) => ({ x: bar(100 + Math.sin(t) * 3, 1 + (t % 3)) }))
-  for (const [promise, check] of Object.entries(
-    liveChecks({
-      factory: ruleDetector,
-      config: { average: 3, range: 2, memory: 5 },
-      stream,
-      view: (label) => label ?? null,
-    }),
-  ))
-    it(promise, () => check())
+  testLive('ruleDetector', {
+    factory: ruleDetector,
+    config: { average: 3, range: 2, memory: 5 },
+    stream,
+    view: (label) => label ?? null,
+  })
 })
 
 describe('router', () => {
@@ -88,8 +85,7 @@ describe('router', () => {
   })
 
   const stream = Array.from({ length: 10 }, (_, t) => ({ x: feed(t % 4 < 2 ? 0.9 : 0.2, -1 - (t % 3)) }))
-  for (const [promise, check] of Object.entries(liveChecks({ factory: regimeRouter, config, stream })))
-    it(promise, () => check())
+  testLive('regimeRouter', { factory: regimeRouter, config, stream })
 })
 
 describe('alignment and labels', () => {

@@ -34,7 +34,7 @@ const STATE = schema.object({ up: schema.number(), down: schema.number(), rows: 
  *
  * const detector = openCusum({ mean: 0, deviation: 1, threshold: 4 })
  * // A shift of 2 adds 1.5 a row: 1.5, 3, 4.5.
- * [0, 0, 2, 2, 2].map((x) => detector.update(x)) // => [false, false, false, false, true]
+ * Array.from([0, 0, 2, 2, 2], (x) => detector.update(x)) // => [false, false, false, false, true]
  * ```
  *
  * Reference: Page, Biometrika 41 (1954); Montgomery, Introduction to Statistical Quality Control, table 9.3 for run lengths.

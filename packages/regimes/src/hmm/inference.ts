@@ -110,7 +110,7 @@ export function hmmFixedLagSmooth(model: HmmModel, observations: Observations, l
  * import { fitHmm, hmmViterbi } from '@regimen/regimes'
  *
  * const x = [0, 1, 0, 1, 9, 8, 9, 8, 0, 1, 0, 1]
- * [...hmmViterbi(fitHmm(x, { states: 2 }), x).path] // => [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
+ * Array.from(hmmViterbi(fitHmm(x, { states: 2 }), x).path) // => [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
  * ```
  *
  * Reference: Viterbi, IEEE Trans. Inf. Theory 13 (1967).

@@ -25,6 +25,12 @@ export interface OnlineHmmConfig {
    * @default 0
    */
   rate?: number
+  /**
+   * P(regime) of the first row. To continue a series, `hmmPredictNext` of its last filtered row; the fitted start is that of
+   * the training series' first row and may be certain.
+   * @default the model's start
+   */
+  belief?: readonly number[]
 }
 
 const WHERE = 'regimes/online-hmm'
@@ -42,9 +48,9 @@ const WHERE = 'regimes/online-hmm'
  *
  * const x = [0, 1, 0, 1, 9, 8, 9, 8, 0, 1, 0, 1]
  * const live = onlineHmm.open({ model: fitHmm(x, { states: 2 }) })
- * live.update(8.5)
- * live.filtered[1]! > 0.99 // => true
- * live.predict(0.5)[0]! > 0.9 // => true
+ * live.update(0.5)
+ * live.filtered[0]! > 0.99 // => true
+ * live.predict(8.5)[1]! > 0.9 // => true
  * ```
  *
  * Reference: Cappé, J. Comput. Graph. Stat. 20 (2011), for online EM.
@@ -56,7 +62,7 @@ export const onlineHmm: RegimeFactory<OnlineHmmConfig> = {
     const saved = isSnapshot(from)
       ? restore(from, { id: WHERE, version: 1, config: schema.any(), state: stateSchema })
       : undefined
-    const config = (saved ? saved.config : from) as unknown as Required<OnlineHmmConfig>
+    const config = (saved ? saved.config : from) as unknown as OnlineHmmConfig
     const state = saved?.state as unknown as SavedState | undefined
     const model: HmmModel = state
       ? { ...config.model, transition: state.transition, emission: state.emission }
@@ -65,10 +71,12 @@ export const onlineHmm: RegimeFactory<OnlineHmmConfig> = {
     check(model?.kind === 'hmm', WHERE, () => 'model must be what fitHmm returned.', 'Pass { model: fitHmm(…) }.')
     check(rate >= 0 && rate < 1, WHERE, () => `rate must be at least 0 and below 1, got ${rate}.`)
     const { states: k, columns: d } = model
+    const { belief: first = model.start.data } = config
+    check(first.length === k, WHERE, () => `belief needs ${k} probabilities, got ${first.length}.`)
     const emission = openEmission(model)
     const lags = emission.lags
     const transition = model.transition.data.slice()
-    const filtered = state ? state.filtered.data.slice() : model.start.data.slice()
+    const filtered = state ? state.filtered.data.slice() : Float64Array.from(first)
     const window = new Float64Array((lags + 1) * d)
     if (state) window.set(state.window.data)
     let seen = state ? state.seen : 0
@@ -136,7 +144,7 @@ export const onlineHmm: RegimeFactory<OnlineHmmConfig> = {
         return createSnapshot({
           id: WHERE,
           version: 1,
-          config: { model: config.model, rate },
+          config: { model: config.model, rate, belief: Array.from(first) },
           state: {
             transition: arrayLeaf('float64', [k, k], transition),
             emission: emission.model(),

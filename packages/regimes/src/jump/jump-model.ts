@@ -41,7 +41,7 @@ const WHERE = 'regimes/jump-model'
  *
  * // The lone 5 is not worth two jumps; the lasting one is.
  * const { path } = fitJumpModel([0, 0, 5, 0, 0, 0, 5, 5, 5, 5], { states: 2, penalty: 8 })
- * [...path.data] // => [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+ * Array.from(path.data) // => [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
  * ```
  *
  * Reference: Nystrup, Lindström and Madsen, Expert Syst. Appl. 150 (2020); Shu, Yu and Mulvey, J. Asset Manag. 25 (2024).
@@ -110,7 +110,7 @@ export function fitJumpModel(observations: Observations, options: JumpModelOptio
  *
  * const model = fitJumpModel([0, 0, 0, 0, 0, 5, 5, 5, 5], { states: 2, penalty: 20 })
  * // ½ · 25 a row: the second row of fives makes the jump worth its 20.
- * [...jumpFilter(model, [0, 0, 5, 5, 5])] // => [0, 0, 0, 1, 1]
+ * Array.from(jumpFilter(model, [0, 0, 5, 5, 5])) // => [0, 0, 0, 1, 1]
  * ```
  *
  * Reference: as {@link fitJumpModel}.
