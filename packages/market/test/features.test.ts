@@ -65,6 +65,38 @@ test('there are at least 45 features a timeframe, with and without volume, and 8
   expect(new Set(set.names).size).toBe(set.names.length)
 })
 
+test('a chosen few are the same columns as among all, in batch, live and resumed', () => {
+  const bars = walk(2_400, 9)
+  const features = ['rsi_14', 'ret_1', 'vol_60', 'adx_14', 'entropy_60', 'smaSlope_50', 'rsiSpread']
+  const few = featureSet({ timeframes: ['1m', '5m'], features })
+  expect(few.names).toEqual(set.names.filter((name) => features.includes(name.split('.')[1]!)))
+  const whole = set.batch(bars)
+  const part = few.batch(bars, { from: 300 })
+  part.names.forEach((name, k) => {
+    const column = whole.columns[set.names.indexOf(name)]!.subarray(300)
+    // The relation is there as soon as what it needs is: earlier than among all.
+    const first = name.includes('/') ? column.findIndex((value) => !Number.isNaN(value)) : 0
+    expect(`${name}: ${mismatch(column.subarray(first), part.columns[k]!.subarray(first))}`).toBe(`${name}: undefined`)
+  })
+  const live = few.open()
+  for (let i = 0; i < 2_000; i++) live.push(bar(bars, i))
+  const again = featureStream.open(live.snapshot())
+  for (let i = 2_000; i < 2_010; i++) {
+    const row = live.push(bar(bars, i))
+    expect(again.push(bar(bars, i))).toEqual(row)
+    expect(
+      mismatch(
+        row,
+        part.columns.map((column) => column[i - 300]!),
+      ),
+    ).toBeUndefined()
+  }
+  expect(() => set.open(live.snapshot())).toThrow(/same algorithm and configuration/)
+  expect(() => featureSet({ timeframes: ['1m'], features: ['rsi'] })).toThrow(/features must be some of/)
+  expect(() => featureSet({ timeframes: ['1m'], features: ['rsiSpread'] })).toThrow(/features must be some of/)
+  expect(featureSet({ timeframes: ['1m'], features: ['ret_5'] }).warmup).toBe(6)
+})
+
 describe('push and batch', () => {
   const bars = walk(2_400, 7)
   const table = set.batch(bars)

@@ -1,6 +1,6 @@
 import { check } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { useHigherOrderGradients } from './gradients/higher-order.ts'
+import { withOwnGradients } from './gradients/higher-order.ts'
 import { flattenTree, mapTree, unflattenTree } from './tree.ts'
 
 /** A value with its gradient by the first argument, and what else the function returned. */
@@ -29,7 +29,6 @@ export function valueAndGradient<P, A = undefined>(
   fn: (params: P) => tf.Tensor | readonly [tf.Tensor, A],
   params: P,
 ): ValueAndGradient<P, A> {
-  useHigherOrderGradients()
   const { leaves, structure } = flattenTree<tf.Tensor>(params)
   let aux = undefined as A
   let kept: tf.Tensor[] = []
@@ -41,7 +40,7 @@ export function valueAndGradient<P, A = undefined>(
     kept = flattenTree<tf.Tensor>(aux).leaves.map((leaf) => tf.keep(tf.clone(leaf)))
     return result[0]
   }
-  const { value, grads } = tf.engine().gradients(forward, leaves, undefined, true)
+  const { value, grads } = withOwnGradients(() => tf.engine().gradients(forward, leaves, undefined, true))
   check(value.size === 1, 'tensor/value-and-gradient', () => `the value must be a scalar, got [${value.shape}].`)
   const gradients = leaves.map((leaf, i) => (grads[i] as tf.Tensor | null) ?? tf.zeros(leaf.shape))
   if (kept.length > 0) {

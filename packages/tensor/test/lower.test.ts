@@ -1,8 +1,9 @@
 import '@tensorflow/tfjs'
+import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, test } from 'vitest'
 import { LOWERINGS } from '../src/compile/lower/index.ts'
 import { compile, type TensorLeaf } from '../src/index.ts'
-import { relativeError } from './support/arrays.ts'
+import { floats, relativeError } from './support/arrays.ts'
 import { KERNEL_CASES } from './support/kernel-cases.ts'
 
 describe('every kernel with a lowering, compiled against eager', () => {
@@ -21,6 +22,27 @@ describe('every kernel with a lowering, compiled against eager', () => {
       })
     })
   }
+
+  test('Cumsum along a negative axis, which eager tfjs gives a wrong shape', async () => {
+    const compiled = compile((v: tf.Tensor) => tf.cumsum(v, -2))
+    const { data, shape } = await compiled({
+      dtype: 'float32',
+      shape: [1, 2, 3],
+      data: Float32Array.of(1, 2, 3, 4, 5, 6),
+    })
+    await compiled.dispose()
+    expect([...shape]).toEqual([1, 2, 3])
+    // down the rows: 1 + 4, 2 + 5, 3 + 6
+    expect(Array.from(data)).toEqual([1, 2, 3, 5, 7, 9])
+  })
+
+  test('Select of whole rows, which eager tfjs computes wrongly, is refused by name', async () => {
+    const rows = (condition: tf.Tensor, t: tf.Tensor, e: tf.Tensor): tf.Tensor =>
+      tf.engine().runKernel('Select', { condition, t, e }) as tf.Tensor
+    await expect(compile(rows)(Uint8Array.of(1, 0), floats([2, 3], 1), floats([2, 3], 2))).rejects.toThrow(
+      'the tfjs kernel Select',
+    )
+  })
 
   test('no lowering is without a case', () => {
     const covered = new Set(KERNEL_CASES.map(({ kernel }) => kernel))

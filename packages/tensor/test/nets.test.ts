@@ -136,6 +136,11 @@ function parameters(
   return { tree: unflattenTree(structure, moved), leaves: moved, build: (other) => unflattenTree(structure, other) }
 }
 
+/** Two tasks' arrays on a leading axis. */
+function stacked(a: TensorLeaf, b: TensorLeaf): TensorLeaf {
+  return { dtype: 'float32', shape: [2, ...a.shape], data: Float32Array.of(...a.data, ...b.data) }
+}
+
 const norm = (a: ArrayLike<number>) => Math.sqrt(Array.from(a).reduce((sum, x) => sum + x * x, 0))
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => norm(Array.from(a, (x, i) => x - b[i]!))
 
@@ -153,30 +158,38 @@ describe.each(cases)('$name', ({ net, input, context }) => {
   const productOf = (params: unknown, at: tf.Tensor, along: unknown) =>
     hessianVectorProduct((p) => objective(p, at), params, along)
 
-  test('compiled equals eager, and float32 equals doubles, to second order', async () => {
-    const parts: [(...args: never[]) => unknown, unknown[], number][] = [
-      [output as never, [tree, x], 1e-5],
-      [gradientOf as never, [tree, x], 1e-5],
-      [productOf as never, [tree, x, tree], 1e-4],
-    ]
-    for (const [fn, args, tolerance] of parts) {
-      const compiled = compile(fn as (...args: never[]) => unknown)
-      const native = flattenTree<TensorLeaf>(await compiled(...(args as never[]))).leaves
-      await compiled.dispose()
-      const eager = tf.tidy(() => {
-        const tensors = toTensors(args) as never[]
-        return flattenTree<tf.Tensor>(fn(...tensors)).leaves.map((t) => t.dataSync().slice())
+  /** Value, gradient and Hessian product in one graph, held against eager and against doubles. */
+  const compare = async (params: unknown, at: TensorLeaf): Promise<void> => {
+    const all = (p: unknown, z: tf.Tensor, along: unknown) => [output(p, z), gradientOf(p, z), productOf(p, z, along)]
+    const args = [params, at, params]
+    const compiled = compile(all)
+    const native = await compiled(...(args as Parameters<typeof compiled>))
+    await compiled.dispose()
+    const numbers = (part: unknown) => flattenTree<TensorLeaf>(part).leaves.map(({ data }) => data as Float32Array)
+    const eager = tf.tidy(() =>
+      all(...(toTensors(args) as Parameters<typeof all>)).map((part) =>
+        flattenTree<tf.Tensor>(part).leaves.map((t) => t.dataSync().slice()),
+      ),
+    )
+    const exact = (await openReference(all as never, args)).run(numbers(args).map((data) => Float64Array.from(data)))
+    let next = 0
+    native.forEach((part, order) => {
+      const arrays = numbers(part)
+      const doubles = arrays.map(() => exact[next++]!)
+      const size = norm(doubles.flatMap((values) => Array.from(values)))
+      arrays.forEach((data, i) => {
+        expect(distance(data, eager[order]![i]!)).toBeLessThanOrEqual((order === 2 ? 1e-4 : 1e-5) * size)
+        expect(distance(data, doubles[i]!)).toBeLessThanOrEqual(1e-3 * size)
       })
-      const reference = await openReference(fn, args)
-      const inputs = flattenTree<TensorLeaf>(args).leaves.map(({ data }) => Float64Array.from(data as Float32Array))
-      const exact = reference.run(inputs)
-      const size = norm(exact.flatMap((values) => Array.from(values)))
-      expect(native.length).toBe(exact.length)
-      native.forEach(({ data }, i) => {
-        expect(distance(data as Float32Array, eager[i]!)).toBeLessThanOrEqual(tolerance * size)
-        expect(distance(data as Float32Array, exact[i]!)).toBeLessThanOrEqual(1e-3 * size)
-      })
-    }
+    })
+    expect(next).toBe(exact.length)
+  }
+
+  test('compiled equals eager, and float32 equals doubles, to second order', () => compare(tree, x))
+
+  test('the same on the task axis', async () => {
+    const [one, two] = [parameters(net, 'a').leaves, parameters(net, 'b').leaves]
+    await compare(build(one.map((first, i) => stacked(first, two[i]!))), stacked(leaf(input, 'xa'), leaf(input, 'xb')))
   })
 
   test('a Hessian product in doubles agrees with finite differences', async () => {
@@ -202,8 +215,8 @@ describe.each(cases)('$name', ({ net, input, context }) => {
         x: leaf(input, `x${seed}`),
       }))
       const separate = tasks.map((task) => output(toTensors(build(task.params)), toTensors(task.x)))
-      const stacked = leaves.map((_, i) => tf.stack(tasks.map((task) => toTensors(task.params[i]!))))
-      const together = output(build(stacked), tf.stack(tasks.map((task) => toTensors(task.x))))
+      const own = leaves.map((_, i) => tf.stack(tasks.map((task) => toTensors(task.params[i]!))))
+      const together = output(build(own), tf.stack(tasks.map((task) => toTensors(task.x))))
       const expected = tf.stack(separate)
       expect(together.shape).toEqual(expected.shape)
       expect(tf.max(tf.abs(tf.sub(together, expected))).dataSync()[0]).toBeLessThan(1e-5)

@@ -35,8 +35,8 @@ describe('what the passes make of', () => {
   test('transposes of transposes, and those that move only axes of length one', async () => {
     expect(await simplified((a) => tf.neg(tf.transpose(tf.transpose(a))), x)).toEqual(['Neg'])
     expect(await simplified((a) => tf.neg(tf.transpose(tf.reshape(a, [3, 1, 4]), [1, 0, 2])), x)).toEqual([
-      'Reshape',
       'Neg',
+      'Reshape',
     ])
   })
 
@@ -91,6 +91,70 @@ describe('what the passes make of', () => {
     expect(ops.filter((op) => op === 'MatMul').length).toBe(1)
     expect(ops.filter((op) => op === 'ReduceSum').length).toBe(1)
     expect(ops.indexOf('MatMul')).toBeGreaterThan(ops.indexOf('Transpose'))
+  })
+
+  test('one step of adaptation multiplies by the factors of the gradient', async () => {
+    // x (w − η aᵀ b) = x w − η (x aᵀ) b: no product has the shape [3, 12, 12] of the adapted matrices.
+    const adapted = (x: tf.Tensor, w: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor => {
+      const updated = tf.sub(w, tf.mul(tf.matMul(a, b, true), 0.1))
+      return tf.mul(tf.matMul(x, updated), tf.sum(tf.square(tf.matMul(x, updated, false, true))))
+    }
+    const ops = await simplified(
+      adapted,
+      floats([3, 2, 12], 1),
+      floats([1, 12, 12], 2),
+      floats([3, 2, 12], 3),
+      floats([3, 2, 12], 4),
+    )
+    expect(ops.filter((op) => op === 'MatMul').length).toBe(6)
+  })
+
+  test('a product of many columns stays as it is', async () => {
+    const fn = (x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.matMul(x, tf.matMul(a, b))
+    const ops = await simplified(fn, floats([3, 2, 4], 1), floats([3, 4, 4], 2), floats([3, 4, 4], 3))
+    expect(ops).toEqual(['MatMul', 'MatMul'])
+  })
+
+  test('a bias that all rows share is added in the product, and reshapes sink below what follows', async () => {
+    const layers = (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, u: tf.Tensor, c: tf.Tensor): tf.Tensor =>
+      tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(x, w), b)), u, false, true), c)
+    const ops = await simplified(
+      layers,
+      floats([3, 5, 2], 1),
+      floats([1, 2, 4], 2),
+      floats([4], 3),
+      floats([1, 6, 4], 4),
+      floats([1, 6], 5),
+    )
+    expect(ops.filter((op) => op === 'Gemm').length).toBe(2)
+    expect(ops).not.toContain('Add')
+    expect(ops.at(-1)).toBe('Reshape')
+  })
+
+  test('a bias of each task, or one that a column shares, is added after the product', async () => {
+    const fn = (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.add(tf.matMul(x, w), b)
+    const ops = await simplified(fn, floats([3, 5, 2], 1), floats([1, 2, 4], 2), floats([3, 1, 4], 3))
+    expect(ops).toContain('Add')
+    expect(await simplified(fn, floats([5, 2], 1), floats([2, 4], 2), floats([5, 1], 3))).toEqual(['MatMul', 'Add'])
+  })
+
+  test('a sum that gets its axis back keeps it', async () => {
+    expect(await simplified((a) => tf.reshape(tf.sum(a, 1), [3, 1]), x)).toEqual(['ReduceSum'])
+  })
+
+  test('a sum over tasks of squared or absolute outer products', async () => {
+    for (const each of [tf.square, tf.abs]) {
+      const importance = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(each(tf.matMul(a, b, true)), 0)
+      const ops = await simplified(importance, floats([5, 1, 4], 1), floats([5, 1, 6], 2))
+      // (a²)ᵀ b², laid end to end: the outer products are never made.
+      expect(ops.filter((op) => op === 'MatMul').length).toBe(1)
+      expect(ops).not.toContain('ReduceSum')
+    }
+  })
+
+  test('a sum over tasks of squared products that are no outer products', async () => {
+    const squares = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(tf.square(tf.matMul(a, b, true)), 0)
+    expect(await simplified(squares, floats([5, 2, 4], 1), floats([5, 2, 6], 2))).toContain('ReduceSum')
   })
 
   test('a sum over tasks whose parts are needed elsewhere', async () => {

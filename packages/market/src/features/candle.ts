@@ -11,9 +11,9 @@ export const candle: FeatureFamily = {
     const [body, upper, lower] = out
     for (let i = 0; i < bars.size; i++) {
       const range = bars.high[i]! - bars.low[i]!
-      body![i] = range === 0 ? 0 : (bars.close[i]! - bars.open[i]!) / range
-      upper![i] = range === 0 ? 0 : (bars.high[i]! - top(bars, i)) / range
-      lower![i] = range === 0 ? 0 : (bottom(bars, i) - bars.low[i]!) / range
+      if (body) body[i] = range === 0 ? 0 : (bars.close[i]! - bars.open[i]!) / range
+      if (upper) upper[i] = range === 0 ? 0 : (bars.high[i]! - top(bars, i)) / range
+      if (lower) lower[i] = range === 0 ? 0 : (bottom(bars, i) - bars.low[i]!) / range
     }
   },
   push(bars, out, k) {

@@ -1,5 +1,13 @@
 /** Features of the fastest timeframe that the cross-timeframe ones are made of, and of the slowest. */
-const NEEDS = ['smaSlope_20', 'vol_20', 'rsi_14', 'ret_20', 'rangePosition_20', 'adx_14', 'smaDistance_20'] as const
+export const CROSS_NEEDS = [
+  'smaSlope_20',
+  'vol_20',
+  'rsi_14',
+  'ret_20',
+  'rangePosition_20',
+  'adx_14',
+  'smaDistance_20',
+] as const
 
 /**
  * Relations between the fastest and the slowest timeframe:
@@ -23,13 +31,13 @@ export const CROSS_NAMES = [
 
 /** Where a timeframe's feature row holds what the cross features need. */
 export interface CrossIndex {
-  readonly at: { readonly [name in (typeof NEEDS)[number]]: number }
+  readonly at: { readonly [name in (typeof CROSS_NEEDS)[number]]: number }
   /** √(slow interval / fast interval). */
   readonly timeScale: number
 }
 
 export function crossIndex(names: readonly string[], timeScale: number): CrossIndex {
-  const at = Object.fromEntries(NEEDS.map((name) => [name, names.indexOf(name)]))
+  const at = Object.fromEntries(CROSS_NEEDS.map((name) => [name, names.indexOf(name)]))
   return { at: at as CrossIndex['at'], timeScale }
 }
 

@@ -1,4 +1,3 @@
-import { rollingSum } from './rolling.ts'
 import type { FeatureFamily } from './types.ts'
 
 const W = 50
@@ -7,7 +6,6 @@ const HURST = 128
 // The middle one of the scales 1, 2, 4, 8, 16 has no weight in the slope of a line through evenly spaced points.
 const SCALES = [1, 2, 8, 16]
 const PATTERNS = 58
-const LOG_PATTERNS = Math.log(PATTERNS)
 const LOG_6 = Math.log(6)
 
 /**
@@ -27,29 +25,33 @@ export const dependence: FeatureFamily = {
   batch(bars, out) {
     const { size, ret, logClose, close } = bars
     const [short, long, hurst, entropy] = out
-    rollingAutocorrelation(ret, W, LAGS[0]!, short!)
-    rollingAutocorrelation(ret, W, LAGS[1]!, long!)
-    const term = bars.temp(0)
-    SCALES.forEach((tau, s) => {
-      term.fill(0, 0, tau)
-      for (let i = tau; i < size; i++) {
-        const d = logClose[i]! - logClose[i - tau]!
-        term[i] = d * d
-      }
-      rollingSum(term, HURST - tau, bars.temp(1 + s))
-    })
-    const [m1, m2, m8, m16] = [bars.temp(1), bars.temp(2), bars.temp(3), bars.temp(4)]
-    for (let i = 0; i < size; i++) hurst![i] = hurstOf(m1![i]!, m2![i]!, m8![i]!, m16![i]!)
+    if (short) rollingAutocorrelation(ret, W, LAGS[0]!, short)
+    if (long) rollingAutocorrelation(ret, W, LAGS[1]!, long)
+    if (hurst) {
+      const [m1, m2, m8, m16] = SCALES.map((tau, s) => {
+        const sum = bars.temp(s)
+        rollingSquares(logClose, tau, HURST - tau, sum)
+        return sum
+      })
+      for (let i = HURST - 1; i < size; i++) hurst[i] = hurstOf(m1![i]!, m2![i]!, m8![i]!, m16![i]!)
+    }
+    if (!entropy) return
     const counts = new Int32Array(6)
+    const patterns = new Uint8Array(size)
+    let sum = 0
     for (let i = 2; i < size; i++) {
       const now = pattern(close[i - 2]!, close[i - 1]!, close[i]!)
-      counts[now] = counts[now]! + 1
+      patterns[i] = now
+      const more = counts[now]!
+      counts[now] = more + 1
+      sum += CLOGC[more + 1]! - CLOGC[more]!
       if (i >= PATTERNS + 2) {
-        const j = i - PATTERNS
-        const old = pattern(close[j - 2]!, close[j - 1]!, close[j]!)
-        counts[old] = counts[old]! - 1
+        const old = patterns[i - PATTERNS]!
+        const less = counts[old]!
+        counts[old] = less - 1
+        sum += CLOGC[less - 1]! - CLOGC[less]!
       }
-      entropy![i] = entropyOf(counts)
+      entropy[i] = (LOG_PATTERNS - sum / PATTERNS) / LOG_6
     }
   },
   push({ at, ret, logClose, close }, out, k) {
@@ -85,8 +87,12 @@ const liveCounts = new Int32Array(6)
 const liveSquares = new Float64Array(SCALES.length)
 const liveSums = new Float64Array(LAGS.length)
 
-// c ln c for every possible count of 58 patterns.
-const CLOGC = Float64Array.from({ length: 61 }, (_, c) => (c === 0 ? 0 : c * Math.log(c)))
+// c ln c for every possible count of 58 patterns, in multiples of 2^-40: sums and differences of them are exact, so a
+// running one does not drift.
+const CLOGC = Float64Array.from({ length: 61 }, (_, c) =>
+  c === 0 ? 0 : Math.round(c * Math.log(c) * 2 ** 40) / 2 ** 40,
+)
+const LOG_PATTERNS = CLOGC[PATTERNS]! / PATTERNS
 
 function entropyOf(counts: Int32Array): number {
   const s =
@@ -116,6 +122,28 @@ function hurstOf(sum1: number, sum2: number, sum8: number, sum16: number): numbe
   const near = (sum8 * (HURST - 2)) / (sum2 * (HURST - 8))
   const slope = (0.05 / Math.LN2) * Math.log(wide * wide * near)
   return slope < 0 ? 0 : Math.min(slope, 1)
+}
+
+/** Rolling sum over `w` moves of the square of x_i − x_{i−lag}, as `rollingSum` would have it. */
+function rollingSquares(x: Float64Array, lag: number, w: number, out: Float64Array): void {
+  const suffix = new Float64Array(w + 1)
+  out.fill(Number.NaN, 0, lag)
+  for (let b = lag; b < x.length; b += w) {
+    if (b === lag) suffix.fill(Number.NaN)
+    else {
+      for (let j = w - 1, s = 0; j > 0; j--) {
+        const d = x[b - w + j]! - x[b - w + j - lag]!
+        suffix[j] = s += d * d
+      }
+    }
+    suffix[w] = 0
+    const end = Math.min(b + w, x.length)
+    for (let i = b, s = 0; i < end; i++) {
+      const d = x[i]! - x[i - lag]!
+      s += d * d
+      out[i] = s + suffix[i - b + 1]!
+    }
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { wilderWindow } from './oscillators.ts'
-import { rollingEma } from './rolling.ts'
+import { rollingEma, rollingEmas } from './rolling.ts'
 import type { Columns, FeatureFamily } from './types.ts'
 import { emaAt } from './window.ts'
 
@@ -19,30 +19,32 @@ export const directional: FeatureFamily = {
   ],
   own: 3,
   batch(bars, out) {
-    const { size, close, trueRange } = bars
+    const { size, close, high, low, trueRange } = bars
     const [atr, spread, adx] = out
     const seed = bars.temp(0)
     const up = bars.temp(1)
     const down = bars.temp(2)
     const smoothUp = bars.temp(3)
     const smoothDown = bars.temp(4)
+    const range = bars.temp(5)
+    if (atr || spread) rollingEma(trueRange, N, 1 / N, W, range, seed)
+    if (atr) for (let i = 0; i < size; i++) atr[i] = range[i]! / close[i]!
+    if (!spread && !adx) return
     up[0] = 0
     down[0] = 0
     for (let i = 1; i < size; i++) {
-      up[i] = plusMove(bars, i)
-      down[i] = minusMove(bars, i)
+      const rise = high[i]! - high[i - 1]!
+      const fall = low[i - 1]! - low[i]!
+      up[i] = rise > fall && rise > 0 ? rise : 0
+      down[i] = fall > rise && fall > 0 ? fall : 0
     }
-    rollingEma(trueRange, N, 1 / N, W, atr!, seed)
-    rollingEma(up, N, 1 / N, W, smoothUp, seed)
-    rollingEma(down, N, 1 / N, W, smoothDown, seed)
-    for (let i = 0; i < size; i++) {
-      spread![i] = ratio(smoothUp[i]! - smoothDown[i]!, atr![i]!)
-      up[i] = Math.abs(ratio(smoothUp[i]! - smoothDown[i]!, smoothUp[i]! + smoothDown[i]!))
-      atr![i] = atr![i]! / close[i]!
-    }
+    rollingEmas(up, down, N, 1 / N, W, smoothUp, smoothDown, seed, bars.temp(6))
+    if (spread) for (let i = 0; i < size; i++) spread[i] = ratio(smoothUp[i]! - smoothDown[i]!, range[i]!)
+    if (!adx) return
+    for (let i = 0; i < size; i++) up[i] = Math.abs(ratio(smoothUp[i]! - smoothDown[i]!, smoothUp[i]! + smoothDown[i]!))
     // The averages over bars 1 … W are the first without the first bar, which has no bar before it.
     up[W - 1] = Number.NaN
-    rollingEma(up, N, 1 / N, W, adx!, seed)
+    rollingEma(up, N, 1 / N, W, adx, seed)
   },
   push(bars, out, k) {
     const { at, close, trueRange, own } = bars

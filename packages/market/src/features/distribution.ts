@@ -1,5 +1,5 @@
 import { rollingShape, rollingSum } from './rolling.ts'
-import type { FeatureFamily } from './types.ts'
+import type { Batch, FeatureFamily } from './types.ts'
 
 const W = 60
 const PATH = 20
@@ -17,16 +17,11 @@ export const distribution: FeatureFamily = {
     { name: 'upShare_20', warmup: PATH + 1 },
   ],
   batch(bars, out) {
-    const { size, ret, logClose } = bars
+    const { size, ret } = bars
     const [skew, kurtosis, efficiency, upShare] = out
-    rollingShape(ret, W, skew!, kurtosis!)
-    const path = bars.temp(0)
-    const sum = bars.temp(1)
-    for (let i = 0; i < size; i++) path[i] = Math.abs(ret[i]!)
-    rollingSum(path, PATH, sum)
-    for (let i = PATH; i < size; i++) {
-      efficiency![i] = sum[i] === 0 ? 0 : Math.abs(logClose[i]! - logClose[i - PATH]!) / sum[i]!
-    }
+    if (skew || kurtosis) rollingShape(ret, W, skew ?? bars.temp(0), kurtosis ?? bars.temp(1))
+    if (efficiency) kaufman(bars, efficiency)
+    if (!upShare) return
     let up = 0
     let down = 0
     for (let i = 0; i < size; i++) {
@@ -36,7 +31,7 @@ export const distribution: FeatureFamily = {
         if (ret[i - PATH]! > 0) up--
         else if (ret[i - PATH]! < 0) down--
       }
-      upShare![i] = up + down === 0 ? 0.5 : up / (up + down)
+      upShare[i] = up + down === 0 ? 0.5 : up / (up + down)
     }
   },
   push({ at, ret, logClose }, out, k) {
@@ -67,4 +62,13 @@ export const distribution: FeatureFamily = {
     out[k] = m2 > 0 ? m3 / W / (m2 * Math.sqrt(m2)) : 0
     out[k + 1] = m2 > 0 ? m4 / W / (m2 * m2) - 3 : 0
   },
+}
+
+function kaufman(bars: Batch, out: Float64Array): void {
+  const { size, ret, logClose } = bars
+  const path = bars.temp(0)
+  const sum = bars.temp(1)
+  for (let i = 0; i < size; i++) path[i] = Math.abs(ret[i]!)
+  rollingSum(path, PATH, sum)
+  for (let i = PATH; i < size; i++) out[i] = sum[i] === 0 ? 0 : Math.abs(logClose[i]! - logClose[i - PATH]!) / sum[i]!
 }

@@ -32,17 +32,26 @@ export interface Catalog {
   readonly families: readonly FeatureFamily[]
   readonly features: readonly FeatureDefinition[]
   readonly names: readonly string[]
-  /** The longest warm-up. */
+  /** Whether each is wanted; the others come with their family live, and are left out in batch. */
+  readonly wanted: readonly boolean[]
+  /** The longest warm-up of all that comes along. */
   readonly warmup: number
+  /** The longest warm-up of what is wanted. */
+  readonly ready: number
 }
 
-export function catalog(withVolume: boolean): Catalog {
-  const families = ALL.filter((family) => withVolume || family.volume !== true)
+/** All features, or the families of those that `wants` asks for. */
+export function catalog(withVolume: boolean, wants: (name: string) => boolean = () => true): Catalog {
+  const families = ALL.filter(
+    (family) => (withVolume || family.volume !== true) && family.features.some((feature) => wants(feature.name)),
+  )
   const features = families.flatMap((family) => family.features)
   return {
     families,
     features,
     names: features.map((feature) => feature.name),
+    wanted: features.map((feature) => wants(feature.name)),
     warmup: Math.max(...features.map((feature) => feature.warmup)),
+    ready: Math.max(...features.map((feature) => (wants(feature.name) ? feature.warmup : 1))),
   }
 }

@@ -16,7 +16,7 @@ import { parseInterval } from '../interval.ts'
 import { resample } from '../resample.ts'
 import { openAggregator, type SavedAggregator } from './aggregator.ts'
 import { batchColumns } from './batch.ts'
-import { CROSS_NAMES, crossIndex, writeCross } from './cross.ts'
+import { CROSS_NAMES, CROSS_NEEDS, crossIndex, writeCross } from './cross.ts'
 import { type Catalog, catalog } from './families.ts'
 import { openTimeframe, type SavedTimeframe, savedSize } from './history.ts'
 
@@ -31,6 +31,12 @@ export interface FeatureSetOptions {
    * @default true
    */
   volume?: boolean | undefined
+  /**
+   * The features to compute, by their names without timeframe (`['ret_1', 'rsi_14']`): those named are there for every
+   * timeframe, and of the relations between timeframes those that are named. Columns keep the order of the whole list.
+   * @default all
+   */
+  features?: readonly string[] | undefined
 }
 
 /** One column of a {@link FeatureTable}. */
@@ -154,14 +160,18 @@ interface Plan {
   readonly timeframes: readonly string[]
   readonly intervals: readonly number[]
   readonly volume: boolean
+  readonly chosen: readonly string[] | undefined
   readonly catalog: Catalog
+  /** Positions in the catalog of what is shown, and in the list of relations. */
+  readonly shown: readonly number[]
+  readonly crossed: readonly number[]
   readonly names: readonly string[]
   readonly features: readonly FeatureInfo[]
   readonly warmup: number
 }
 
 function readPlan(options: FeatureSetOptions): Plan {
-  const { timeframes, volume = true } = options
+  const { timeframes, volume = true, features: chosen } = options
   check(
     Array.isArray(timeframes) && timeframes.length > 0 && timeframes.every((name) => typeof name === 'string'),
     WHERE,
@@ -176,20 +186,33 @@ function readPlan(options: FeatureSetOptions): Plan {
       () => `timeframes must grow and be multiples of the first, got ${describe(timeframes)}.`,
     )
   })
-  const one = catalog(volume)
+  const offered = [...catalog(volume).names, ...(timeframes.length > 1 ? CROSS_NAMES : [])]
+  check(
+    chosen === undefined ||
+      (Array.isArray(chosen) && chosen.length > 0 && chosen.every((name: string) => offered.includes(name))),
+    WHERE,
+    () => `features must be some of ${offered.join(', ')}, got ${describe(chosen)}.`,
+  )
+  const wants = (name: string): boolean => chosen === undefined || chosen.includes(name)
+  const crossed = timeframes.length > 1 ? CROSS_NAMES.flatMap((name, k) => (wants(name) ? [k] : [])) : []
+  const needs: readonly string[] = crossed.length > 0 ? CROSS_NEEDS : []
+  const one = catalog(volume, (name) => wants(name) || needs.includes(name))
+  const shown = one.names.flatMap((name, k) => (wants(name) ? [k] : []))
   const features = timeframes.flatMap((timeframe) =>
-    one.features.map(({ name, warmup }): FeatureInfo => ({ name: `${timeframe}.${name}`, timeframe, warmup })),
+    shown.map((k): FeatureInfo => {
+      const { name, warmup } = one.features[k]!
+      return { name: `${timeframe}.${name}`, timeframe, warmup }
+    }),
   )
   const slow = timeframes[timeframes.length - 1]!
-  if (timeframes.length > 1) {
-    for (const name of CROSS_NAMES) {
-      features.push({ name: `${timeframes[0]}/${slow}.${name}`, timeframe: slow, warmup: one.warmup })
-    }
+  for (const k of crossed) {
+    features.push({ name: `${timeframes[0]}/${slow}.${CROSS_NAMES[k]}`, timeframe: slow, warmup: one.ready })
   }
   // A slower timeframe may lose up to two bars: a first one whose beginning is absent, and the one being built.
   const last = intervals.length - 1
-  const warmup = last === 0 ? one.warmup : (one.warmup + 2) * (intervals[last]! / intervals[0]!)
-  return { timeframes, intervals, volume, catalog: one, names: features.map((f) => f.name), features, warmup }
+  const warmup = last === 0 ? one.ready : (one.ready + 2) * (intervals[last]! / intervals[0]!)
+  const names = features.map((feature) => feature.name)
+  return { timeframes, intervals, volume, chosen, catalog: one, shown, crossed, names, features, warmup }
 }
 
 function batch(plan: Plan, bars: Bars, range: FeatureRange): FeatureTable {
@@ -203,25 +226,24 @@ function batch(plan: Plan, bars: Bars, range: FeatureRange): FeatureTable {
   const { catalog: one, intervals } = plan
   const begin = Math.max(0, from - one.warmup)
   const base = sliceBars(bars, begin, to)
-  const cut = (column: Float64Array): Float64Array => (from === begin ? column : column.subarray(from - begin))
-  const columns = batchColumns(base, one).map(cut)
+  const fast = batchColumns(base, one).map((column) => column?.subarray(from - begin))
+  const columns = plan.shown.map((k) => fast[k]!)
   const time = bars.time.subarray(from, to)
-  const fast = columns.slice()
-  let slow: Float64Array[] = []
+  let slow: (Float64Array | undefined)[] = []
   let logMove = new Float64Array(0)
   for (let t = 1; t < intervals.length; t++) {
     const slower = resample(sliceBars(bars, 0, to), intervals[t]!)
     const index = alignByClose(sliceBars(bars, 0, to), slower).subarray(from)
     const first = Math.max(0, (index[0] ?? 0) - one.warmup)
-    slow = batchColumns(sliceBars(slower, first), one).map((column) => gather(column, index, first))
-    columns.push(...slow)
+    slow = batchColumns(sliceBars(slower, first), one).map((column) => column && gather(column, index, first))
+    columns.push(...plan.shown.map((k) => slow[k]!))
     logMove = new Float64Array(index.length)
     for (let i = 0; i < index.length; i++) {
       const k = index[i]!
       logMove[i] = k < 0 ? Number.NaN : Math.log(bars.close[from + i]!) - Math.log(slower.close[k]!)
     }
   }
-  if (intervals.length > 1) columns.push(...crossColumns(plan, fast, slow, logMove))
+  if (plan.crossed.length > 0) columns.push(...crossColumns(plan, fast, slow, logMove))
   return { time, names: plan.names, columns, ready: firstReady(columns, time.length) }
 }
 
@@ -231,7 +253,12 @@ function gather(column: Float64Array, index: Int32Array, first: number): Float64
   return out
 }
 
-function crossColumns(plan: Plan, fast: Float64Array[], slow: Float64Array[], logMove: Float64Array): Float64Array[] {
+function crossColumns(
+  plan: Plan,
+  fast: readonly (Float64Array | undefined)[],
+  slow: readonly (Float64Array | undefined)[],
+  logMove: Float64Array,
+): Float64Array[] {
   const { catalog: one, intervals } = plan
   const index = crossIndex(one.names, Math.sqrt(intervals[intervals.length - 1]! / intervals[0]!))
   const out = CROSS_NAMES.map(() => new Float64Array(logMove.length))
@@ -249,7 +276,7 @@ function crossColumns(plan: Plan, fast: Float64Array[], slow: Float64Array[], lo
     else row.fill(Number.NaN)
     for (let k = 0; k < row.length; k++) out[k]![i] = row[k]!
   }
-  return out
+  return plan.crossed.map((k) => out[k]!)
 }
 
 function firstReady(columns: readonly Float64Array[], rows: number): number {
@@ -295,7 +322,8 @@ function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
   const saved = snapshot && readSnapshot(plan, snapshot)
   const timeframes = intervals.map((_, t) => openTimeframe(one, saved?.timeframes[t]))
   const aggregators = intervals.slice(1).map((ms, t) => openAggregator(ms, intervals[0]!, saved?.aggregators[t]))
-  const width = one.features.length
+  const { shown, crossed } = plan
+  const relations = new Float64Array(CROSS_NAMES.length).fill(Number.NaN)
   const row = new Float64Array(plan.names.length).fill(Number.NaN)
   const slow = timeframes[timeframes.length - 1]!
   const fast = timeframes[0]!
@@ -303,12 +331,15 @@ function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
   let lastTime = saved?.lastTime ?? Number.NEGATIVE_INFINITY
   let disposed = false
   const write = (): Float64Array => {
-    for (let t = 0; t < timeframes.length; t++) row.set(timeframes[t]!.values, t * width)
-    const k = timeframes.length * width
-    if (k === row.length) return row
-    const warm = fast.count >= one.warmup && slow.count >= one.warmup
-    if (warm) writeCross(cross, fast.values, slow.values, fast.logClose - slow.logClose, row, k)
-    else row.fill(Number.NaN, k)
+    let k = 0
+    for (let t = 0; t < timeframes.length; t++) {
+      const { values } = timeframes[t]!
+      for (let j = 0; j < shown.length; j++) row[k++] = values[shown[j]!]!
+    }
+    if (crossed.length === 0) return row
+    const warm = fast.count >= one.ready && slow.count >= one.ready
+    if (warm) writeCross(cross, fast.values, slow.values, fast.logClose - slow.logClose, relations, 0)
+    for (let j = 0; j < crossed.length; j++) row[k++] = relations[crossed[j]!]!
     return row
   }
   const push = (bar: Bar): Float64Array => {
@@ -323,7 +354,11 @@ function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
     createSnapshot({
       id: ID,
       version: VERSION,
-      config: { timeframes: [...plan.timeframes], volume: plan.volume },
+      config: {
+        timeframes: [...plan.timeframes],
+        volume: plan.volume,
+        ...(plan.chosen ? { features: [...plan.chosen] } : {}),
+      },
       state: {
         lastTime,
         timeframes: timeframes.map((timeframe) => timeframe.save()),
@@ -340,7 +375,7 @@ function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
       return open(plan, save()).push(bar)
     },
     get ready() {
-      return timeframes.every((timeframe) => timeframe.count >= one.warmup)
+      return timeframes.every((timeframe) => timeframe.count >= one.ready)
     },
     snapshot: save,
     dispose() {
@@ -371,7 +406,11 @@ function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
   const { state, config } = restore(snapshot, {
     id: ID,
     version: VERSION,
-    config: schema.object({ timeframes: schema.list(schema.string()), volume: schema.boolean() }),
+    config: schema.object({
+      timeframes: schema.list(schema.string()),
+      volume: schema.boolean(),
+      features: schema.optional(schema.list(schema.string())),
+    }),
     state: schema.object({
       lastTime: schema.number({ finite: false }),
       timeframes: schema.list(timeframe),
@@ -391,7 +430,9 @@ function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
     }),
   })
   check(
-    String(config.timeframes) === String(plan.timeframes) && config.volume === plan.volume,
+    String(config.timeframes) === String(plan.timeframes) &&
+      config.volume === plan.volume &&
+      String(config.features) === String(plan.chosen),
     WHERE,
     () => `the snapshot is of ${config.timeframes.join(', ')}${config.volume ? ' with volume' : ' without volume'}.`,
     'Open it with the feature set that made it.',

@@ -1,6 +1,6 @@
-import { rollingEma, rollingMax, rollingMin, rollingSum } from './rolling.ts'
-import { emaWindow } from './trend.ts'
-import type { FeatureFamily } from './types.ts'
+import { levelEma, rollingEmas, rollingMax, rollingMin } from './rolling.ts'
+import { closeEma, emaWindow } from './trend.ts'
+import type { Batch, FeatureFamily } from './types.ts'
 import { emaAt, maxAt, minAt, sumAt } from './window.ts'
 
 const RSI = [7, 14]
@@ -28,9 +28,9 @@ export const rsi: FeatureFamily = {
       loss[i] = d < 0 ? -d : 0
     }
     RSI.forEach((n, f) => {
-      rollingEma(gain, n, 1 / n, wilderWindow(n), up, bars.temp(4))
-      rollingEma(loss, n, 1 / n, wilderWindow(n), down, bars.temp(4))
-      const column = out[f]!
+      const column = out[f]
+      if (!column) return
+      rollingEmas(gain, loss, n, 1 / n, wilderWindow(n), up, down, bars.temp(4), bars.temp(5))
       for (let i = 0; i < size; i++) column[i] = share(up[i]!, down[i]!)
     })
   },
@@ -65,16 +65,18 @@ export const macd: FeatureFamily = {
   batch(bars, out) {
     const { size, close } = bars
     const line = bars.temp(0)
-    const slow = bars.temp(1)
-    rollingEma(close, FAST, 2 / (FAST + 1), emaWindow(FAST), line, bars.temp(2))
-    rollingEma(close, SLOW, 2 / (SLOW + 1), emaWindow(SLOW), slow, bars.temp(2))
-    for (let i = 0; i < size; i++) line[i] = line[i]! - slow[i]!
-    rollingEma(line, SIGNAL, 2 / (SIGNAL + 1), emaWindow(SIGNAL), slow, bars.temp(2))
+    const smooth = bars.temp(1)
+    const fast = closeEma(bars, FAST)
+    const slow = closeEma(bars, SLOW)
+    const begin = Math.min(size, emaWindow(SLOW) - 1)
+    for (let i = begin; i < size; i++) line[i] = fast[i]! - slow[i]!
+    levelEma(line.subarray(begin), SIGNAL, 2 / (SIGNAL + 1), emaWindow(SIGNAL), smooth.subarray(begin))
     const [value, signal, histogram] = out
-    for (let i = 0; i < size; i++) {
-      value![i] = line[i]! / close[i]!
-      signal![i] = slow[i]! / close[i]!
-      histogram![i] = (line[i]! - slow[i]!) / close[i]!
+    for (let i = begin; i < size; i++) {
+      const scale = 1 / close[i]!
+      if (value) value[i] = line[i]! * scale
+      if (signal) signal[i] = smooth[i]! * scale
+      if (histogram) histogram[i] = (line[i]! - smooth[i]!) * scale
     }
   },
   push({ at, close, own }, out, k) {
@@ -102,15 +104,13 @@ export const stochastic: FeatureFamily = {
   ],
   own: 1,
   batch(bars, out) {
-    const { size, high, low, close } = bars
+    const { size, close } = bars
     const [k, d] = out
-    const top = bars.temp(0)
-    const bottom = bars.temp(1)
-    rollingMax(high, STOCHASTIC, top)
-    rollingMin(low, STOCHASTIC, bottom)
-    for (let i = 0; i < size; i++) k![i] = 100 * position(close[i]!, bottom[i]!, top[i]!)
-    rollingSum(k!, SMOOTH, d!)
-    for (let i = 0; i < size; i++) d![i] = d![i]! / SMOOTH
+    const top = highest(bars)
+    const bottom = lowest(bars)
+    const raw = k ?? bars.temp(0)
+    for (let i = 0; i < size; i++) raw[i] = 100 * position(close[i]!, bottom[i]!, top[i]!)
+    if (d) for (let i = SMOOTH - 1; i < size; i++) d[i] = (raw[i - 2]! + raw[i - 1]! + raw[i]!) / SMOOTH
   },
   push({ at, high, low, close, own }, out, k) {
     const series = own[0]!
@@ -118,6 +118,16 @@ export const stochastic: FeatureFamily = {
     out[k] = series[at]!
     out[k + 1] = sumAt(series, at, SMOOTH) / SMOOTH
   },
+}
+
+/** Highest high of 14 bars; wider windows are joined from it. */
+export function highest(bars: Batch): Float64Array {
+  return bars.shared('highest', (out) => rollingMax(bars.high, STOCHASTIC, out))
+}
+
+/** Lowest low of 14 bars. */
+export function lowest(bars: Batch): Float64Array {
+  return bars.shared('lowest', (out) => rollingMin(bars.low, STOCHASTIC, out))
 }
 
 /** Where a price stands between bottom (0) and top (1); one half where they are the same. */

@@ -1,4 +1,4 @@
-import { position } from './oscillators.ts'
+import { highest, lowest, position } from './oscillators.ts'
 import { rollingMax, rollingMin, rollingVariance } from './rolling.ts'
 import type { FeatureFamily } from './types.ts'
 import { maxAt, meanAt, minAt, varianceAt } from './window.ts'
@@ -26,22 +26,39 @@ export const range: FeatureFamily = {
     const top = bars.temp(0)
     const bottom = bars.temp(1)
     RANGES.forEach((n, f) => {
-      const column = out[f]!
+      const column = out[f]
+      if (!column) return
+      if (n < 28) {
+        // Two windows of 14 that overlap cover 15 to 28 bars.
+        const high14 = highest(bars)
+        const low14 = lowest(bars)
+        const back = n - 14
+        for (let i = back; i < size; i++) {
+          const a = high14[i]!
+          const b = high14[i - back]!
+          const c = low14[i]!
+          const d = low14[i - back]!
+          column[i] = position(close[i]!, Math.min(c, d), Math.max(a, b))
+        }
+        return
+      }
       rollingMax(high, n, top)
       rollingMin(low, n, bottom)
       for (let i = 0; i < size; i++) column[i] = position(close[i]!, bottom[i]!, top[i]!)
     })
     DRAWDOWNS.forEach((n, f) => {
-      const column = out[RANGES.length + f]!
+      const column = out[RANGES.length + f]
+      if (!column) return
       rollingMax(logClose, n, top)
       for (let i = 0; i < size; i++) column[i] = logClose[i]! - top[i]!
     })
     const [percent, width] = out.slice(RANGES.length + DRAWDOWNS.length)
+    if (!percent && !width) return
     rollingVariance(close, BAND, top, bottom)
     for (let i = 0; i < size; i++) {
       const sigma = Math.sqrt(bottom[i]!)
-      percent![i] = band(close[i]!, top[i]!, sigma)
-      width![i] = (4 * sigma) / top[i]!
+      if (percent) percent[i] = band(close[i]!, top[i]!, sigma)
+      if (width) width[i] = (4 * sigma) / top[i]!
     }
   },
   push({ at, high, low, close, logClose }, out, k) {

@@ -7,10 +7,12 @@ export const returns: FeatureFamily = {
   features: [...HORIZONS.map((k) => ({ name: `ret_${k}`, warmup: k + 1 })), { name: 'gap', warmup: 2 }],
   batch({ logClose, logOpen, size }, out) {
     HORIZONS.forEach((k, f) => {
-      const column = out[f]!
+      const column = out[f]
+      if (!column) return
       for (let i = k; i < size; i++) column[i] = logClose[i]! - logClose[i - k]!
     })
-    const gap = out[HORIZONS.length]!
+    const gap = out[HORIZONS.length]
+    if (!gap) return
     for (let i = 1; i < size; i++) gap[i] = logOpen[i]! - logClose[i - 1]!
   },
   push({ logClose, logOpen, at }, out, k) {

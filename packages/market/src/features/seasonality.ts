@@ -21,11 +21,11 @@ export const seasonality: FeatureFamily = {
       let end = begin
       for (; end < size && time[end]! < midnight + DAY; end++) {
         const minute = Math.floor((time[end]! - midnight) / 60_000)
-        hourSin![end] = SIN[minute]!
-        hourCos![end] = SIN[minute < 1080 ? minute + 360 : minute - 1080]!
+        if (hourSin) hourSin[end] = SIN[minute]!
+        if (hourCos) hourCos[end] = SIN[minute < 1080 ? minute + 360 : minute - 1080]!
       }
       ofDay(day, calendar, 0)
-      for (let k = 0; k < 6; k++) out[k + 2]!.fill(calendar[k]!, begin, end)
+      for (let k = 0; k < 6; k++) out[k + 2]?.fill(calendar[k]!, begin, end)
       begin = end
     }
   },

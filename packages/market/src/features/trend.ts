@@ -1,5 +1,5 @@
-import { rollingEma, rollingSum } from './rolling.ts'
-import type { FeatureFamily } from './types.ts'
+import { levelEma, logRatio, rollingSum } from './rolling.ts'
+import type { Batch, FeatureFamily } from './types.ts'
 import { emaAt, sumAt } from './window.ts'
 
 const DISTANCES = [10, 20, 50, 100]
@@ -8,6 +8,11 @@ const STEP = 5
 const EMAS = [12, 26]
 /** Bars over which an exponential average of n bars is taken: the seed's weight is below 1e-4 at the end. */
 export const emaWindow = (n: number): number => 6 * n
+
+/** The exponential average of n closes, which trend and MACD share. */
+export function closeEma(bars: Batch, n: number): Float64Array {
+  return bars.shared(`ema${n}`, (out) => levelEma(bars.close, n, 2 / (n + 1), emaWindow(n), out))
+}
 
 /**
  * Where the close stands relative to its averages, and where these are heading:
@@ -23,26 +28,33 @@ export const trend: FeatureFamily = {
   ],
   own: 2,
   batch(bars, out) {
-    const { size, close, logClose } = bars
-    const average = bars.temp(0)
+    const { size, close } = bars
+    const mean = bars.temp(0)
+    const half = bars.temp(1)
+    let summed = 0
     DISTANCES.forEach((n, f) => {
-      rollingSum(close, n, average)
-      for (let i = 0; i < size; i++) average[i] = Math.log(average[i]! / n)
-      const distance = out[f]!
-      for (let i = 0; i < size; i++) distance[i] = logClose[i]! - average[i]!
       const s = SLOPES.indexOf(n)
-      if (s < 0) return
-      const slope = out[DISTANCES.length + s]!
-      for (let i = STEP; i < size; i++) slope[i] = (average[i]! - average[i - STEP]!) / STEP
+      const distance = out[f]
+      const slope = s < 0 ? undefined : out[DISTANCES.length + s]
+      if (!distance && !slope) return
+      // A window twice as long is the sum of two.
+      if (n === 2 * summed) {
+        half.set(mean)
+        for (let i = n - 1; i < size; i++) mean[i] = half[i]! + half[i - summed]!
+      } else rollingSum(close, n, mean)
+      summed = n
+      if (distance) for (let i = n - 1; i < size; i++) distance[i] = logRatio(close[i]! * n, mean[i]!)
+      if (slope) for (let i = n - 1 + STEP; i < size; i++) slope[i] = logRatio(mean[i]!, mean[i - STEP]!) / STEP
     })
     const first = DISTANCES.length + SLOPES.length
     EMAS.forEach((n, f) => {
-      rollingEma(close, n, 2 / (n + 1), emaWindow(n), average, bars.temp(1))
-      const distance = out[first + f]!
-      const slope = out[first + EMAS.length + f]!
-      for (let i = 0; i < size; i++) average[i] = Math.log(average[i]!)
-      for (let i = 0; i < size; i++) distance[i] = logClose[i]! - average[i]!
-      for (let i = 1; i < size; i++) slope[i] = average[i]! - average[i - 1]!
+      const distance = out[first + f]
+      const slope = out[first + EMAS.length + f]
+      if (!distance && !slope) return
+      const average = closeEma(bars, n)
+      const begin = emaWindow(n)
+      if (distance) for (let i = begin - 1; i < size; i++) distance[i] = logRatio(close[i]!, average[i]!)
+      if (slope) for (let i = begin; i < size; i++) slope[i] = logRatio(average[i]!, average[i - 1]!)
     })
   },
   push({ at, close, logClose, own }, out, k) {

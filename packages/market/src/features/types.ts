@@ -23,7 +23,12 @@ export interface Batch extends Columns {
   readonly time: Float64Array
   /** The k-th scratch column; shared by all families, so its content lasts for one family's batch only. */
   temp(k: number): Float64Array
+  /** A series that several families read, computed once by the first that asks. */
+  shared(key: string, fill: (out: Float64Array) => void): Float64Array
 }
+
+/** Columns to write; undefined where a feature is not wanted. */
+export type Outputs = readonly (Float64Array | undefined)[]
 
 /**
  * The last bars of a stream; the current bar is at index `at`, the bar before it at `at - 1`, and so on. There is always room for
@@ -53,6 +58,6 @@ export interface FeatureFamily {
   readonly volume?: boolean
   /** Number of own series. @default 0 */
   readonly own?: number
-  batch(bars: Batch, out: readonly Float64Array[]): void
+  batch(bars: Batch, out: Outputs): void
   push(bars: Recent, out: Float64Array, k: number): void
 }

@@ -1,4 +1,4 @@
-import { rollingSum, rollingVariance } from './rolling.ts'
+import { rollingSum, rollingSums, rollingVariance } from './rolling.ts'
 import type { FeatureFamily } from './types.ts'
 import { varianceAt } from './window.ts'
 
@@ -28,37 +28,48 @@ export const volatility: FeatureFamily = {
   batch(bars, out) {
     const { size, ret, logOpen, logHigh, logLow, logClose } = bars
     const [vol20, vol60, ratio, parkinson, garmanKlass, yangZhang] = out
-    const term = bars.temp(0)
-    const sum = bars.temp(1)
-    for (let i = 0; i < size; i++) term[i] = ret[i]! * ret[i]!
-    rollingSum(term, 20, vol20!)
-    rollingSum(term, 60, vol60!)
-    rollingSum(term, 10, sum)
+    const a = bars.temp(0)
+    const b = bars.temp(1)
+    const c = bars.temp(2)
+    const d = bars.temp(3)
     for (let i = 0; i < size; i++) {
-      ratio![i] = logRatio(sum[i]! / 10, vol60![i]! / 60)
-      vol20![i] = Math.sqrt(vol20![i]! / 20)
-      vol60![i] = Math.sqrt(vol60![i]! / 60)
+      a[i] = ret[i]! * ret[i]!
+      b[i] = rogersSatchell(logOpen[i]!, logHigh[i]!, logLow[i]!, logClose[i]!)
     }
-    for (let i = 0; i < size; i++) term[i] = (logHigh[i]! - logLow[i]!) ** 2
-    rollingSum(term, W, sum)
-    for (let i = 0; i < size; i++) parkinson![i] = Math.sqrt((sum[i]! / W) * PARKINSON)
-    for (let i = 0; i < size; i++) term[i] = 0.5 * term[i]! - GK * (logClose[i]! - logOpen[i]!) ** 2
-    rollingSum(term, W, sum)
-    for (let i = 0; i < size; i++) garmanKlass![i] = Math.sqrt(positive(sum[i]! / W))
-    const overnight = bars.temp(2)
-    const day = bars.temp(3)
-    const mean = bars.temp(4)
-    term[0] = 0
-    for (let i = 1; i < size; i++) term[i] = logOpen[i]! - logClose[i - 1]!
-    rollingVariance(term, W, mean, overnight)
-    for (let i = 0; i < size; i++) term[i] = logClose[i]! - logOpen[i]!
-    rollingVariance(term, W, mean, day)
-    for (let i = 0; i < size; i++) term[i] = rogersSatchell(logOpen[i]!, logHigh[i]!, logLow[i]!, logClose[i]!)
-    rollingSum(term, W, sum)
+    // One window of 20 is the sum of two of 10, and one of 60 that of three of 20.
+    if (ratio) rollingSum(a, 10, c)
+    if (ratio) for (let i = 0; i < size; i++) ratio[i] = c[i]!
+    rollingSums(a, b, W, c, d)
+    if (vol20) for (let i = 0; i < size; i++) vol20[i] = Math.sqrt(c[i]! / W)
+    if (vol60 || ratio) {
+      for (let i = 3 * W - 1; i < size; i++) {
+        const mean = (c[i]! + c[i - W]! + c[i - 2 * W]!) / (3 * W)
+        if (vol60) vol60[i] = Math.sqrt(mean)
+        if (ratio) ratio[i] = halfLog(ratio[i]! / 10, mean)
+      }
+    }
+    if (yangZhang) for (let i = 0; i < size; i++) yangZhang[i] = (1 - K) * positive(d[i]! / W)
+    if (parkinson || garmanKlass) {
+      for (let i = 0; i < size; i++) {
+        const high = logHigh[i]! - logLow[i]!
+        const day = logClose[i]! - logOpen[i]!
+        a[i] = high * high
+        b[i] = day * day
+      }
+      rollingSums(a, b, W, c, d)
+      if (parkinson) for (let i = 0; i < size; i++) parkinson[i] = Math.sqrt(c[i]! * (PARKINSON / W))
+      if (garmanKlass) {
+        for (let i = 0; i < size; i++) garmanKlass[i] = Math.sqrt(positive((0.5 * c[i]! - GK * d[i]!) / W))
+      }
+    }
+    if (!yangZhang) return
+    a[0] = 0
+    for (let i = 1; i < size; i++) a[i] = logOpen[i]! - logClose[i - 1]!
+    rollingVariance(a, W, c, d)
+    for (let i = 0; i < size; i++) a[i] = logClose[i]! - logOpen[i]!
+    rollingVariance(a, W, c, b)
     const sample = W / (W - 1)
-    for (let i = 0; i < size; i++) {
-      yangZhang![i] = Math.sqrt(sample * (overnight[i]! + K * day[i]!) + (1 - K) * positive(sum[i]! / W))
-    }
+    for (let i = 0; i < size; i++) yangZhang[i] = Math.sqrt(sample * (d[i]! + K * b[i]!) + yangZhang[i]!)
   },
   push({ at, ret, logOpen, logHigh, logLow, logClose }, out, k) {
     const squares = (w: number): number => {
@@ -69,7 +80,7 @@ export const volatility: FeatureFamily = {
     const slow = squares(60)
     out[k] = Math.sqrt(squares(20))
     out[k + 1] = Math.sqrt(slow)
-    out[k + 2] = logRatio(squares(10), slow)
+    out[k + 2] = halfLog(squares(10), slow)
     let range = 0
     let gk = 0
     let rs = 0
@@ -98,7 +109,7 @@ function rogersSatchell(o: number, h: number, l: number, c: number): number {
   return (h - c) * (h - o) + (l - c) * (l - o)
 }
 
-function logRatio(fast: number, slow: number): number {
+function halfLog(fast: number, slow: number): number {
   return fast === 0 || slow === 0 ? 0 : 0.5 * Math.log(fast / slow)
 }
 

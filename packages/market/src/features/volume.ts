@@ -1,4 +1,4 @@
-import { rollingSum, rollingVariance } from './rolling.ts'
+import { logRatio, rollingSum, rollingSums, rollingVariance } from './rolling.ts'
 import type { FeatureFamily } from './types.ts'
 import { meanAt, sumAt, varianceAt } from './window.ts'
 
@@ -23,35 +23,43 @@ export const volume: FeatureFamily = {
   volume: true,
   own: 4,
   batch(bars, out) {
-    const { size, high, low, close, volume: traded, logClose } = bars
+    const { size, high, low, close, volume: traded } = bars
     const a = bars.temp(0)
     const b = bars.temp(1)
     const c = bars.temp(2)
+    const d = bars.temp(3)
     SCORES.forEach((n, f) => {
+      const column = out[f]
+      if (!column) return
       rollingVariance(traded, n, a, b)
-      const column = out[f]!
       for (let i = 0; i < size; i++) column[i] = score(traded[i]!, a[i]!, b[i]!)
     })
     const [obv, mfi, vwap] = out.slice(SCORES.length)
-    const total = bars.temp(3)
-    rollingSum(traded, W, total)
-    a[0] = 0
-    for (let i = 1; i < size; i++) a[i] = signed(close[i]! - close[i - 1]!, traded[i]!)
-    rollingSum(a, W, b)
-    for (let i = 0; i < size; i++) obv![i] = total[i] === 0 ? 0 : b[i]! / total[i]!
-    for (let i = 0; i < size; i++) a[i] = typical(high[i]!, low[i]!, close[i]!) * traded[i]!
-    rollingSum(a, W, b)
-    for (let i = 0; i < size; i++) vwap![i] = total[i] === 0 ? 0 : logClose[i]! - Math.log(b[i]! / total[i]!)
-    b[0] = 0
-    c[0] = 0
-    for (let i = size - 1; i > 0; i--) {
-      const move = typical(high[i]!, low[i]!, close[i]!) - typical(high[i - 1]!, low[i - 1]!, close[i - 1]!)
-      b[i] = move > 0 ? a[i]! : 0
-      c[i] = move < 0 ? a[i]! : 0
+    if (obv || vwap) {
+      rollingSum(traded, W, c)
+      a[0] = 0
+      b[0] = typical(high[0]!, low[0]!, close[0]!) * traded[0]!
+      for (let i = 1; i < size; i++) {
+        a[i] = signed(close[i]! - close[i - 1]!, traded[i]!)
+        b[i] = typical(high[i]!, low[i]!, close[i]!) * traded[i]!
+      }
+      rollingSums(a, b, W, d, bars.temp(4))
+      const flow = bars.temp(4)
+      if (obv) for (let i = 0; i < size; i++) obv[i] = c[i] === 0 ? 0 : d[i]! / c[i]!
+      if (vwap) for (let i = W - 1; i < size; i++) vwap[i] = c[i] === 0 ? 0 : logRatio(close[i]! * c[i]!, flow[i]!)
     }
-    rollingSum(b, MFI, a)
-    rollingSum(c, MFI, b)
-    for (let i = 0; i < size; i++) mfi![i] = share(a[i]!, b[i]!)
+    if (!mfi) return
+    a[0] = 0
+    b[0] = 0
+    for (let i = 1, before = typical(high[0]!, low[0]!, close[0]!); i < size; i++) {
+      const price = typical(high[i]!, low[i]!, close[i]!)
+      const flow = price * traded[i]!
+      a[i] = price > before ? flow : 0
+      b[i] = price < before ? flow : 0
+      before = price
+    }
+    rollingSums(a, b, MFI, c, d)
+    for (let i = 0; i < size; i++) mfi[i] = share(c[i]!, d[i]!)
   },
   push({ at, high, low, close, logClose, volume: traded, own }, out, k) {
     const [flow, positive, negative, sign] = own

@@ -1,6 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { useHigherOrderGradients } from '../gradients/higher-order.ts'
+import { useHigherOrderGradients, withOwnGradients } from '../gradients/higher-order.ts'
 import type { NoiseSpec } from '../random.ts'
 import { withNoise } from '../random.ts'
 import type { TensorDtype } from '../tree.ts'
@@ -82,7 +82,7 @@ function traceOnce(
       const args = signature.build((shape, dtype) => recorder.input(shape, dtype))
       const result = withNoise(
         (spec) => recorder.noise(spec),
-        () => fn(...(args as never[])),
+        () => withOwnGradients(() => fn(...(args as never[]))),
       )
       if (result instanceof Promise) {
         result.catch(() => {})
@@ -276,14 +276,10 @@ function frozen(shape: readonly number[], op?: string): RegimenError {
 function translate(error: unknown): unknown {
   const underivable = error instanceof Error && /gradient function not found for (\w+)/.exec(error.message)
   if (underivable) {
-    const bare = tf.getGradient('Sum') === undefined
-    const problem = bare
-      ? "tfjs's gradients are not loaded: @tensorflow/tfjs-core alone brings none."
-      : `tfjs has no gradient for ${underivable[1]}.`
-    return new RegimenError(problem, {
+    return new RegimenError(`tfjs has no gradient for ${underivable[1]}.`, {
       code: 'NO_GRADIENT',
       where: 'tensor/compile',
-      hint: bare ? "Add import '@tensorflow/tfjs' to the app." : 'Write this step with other ops.',
+      hint: 'Write this step with other ops.',
       cause: error,
     })
   }

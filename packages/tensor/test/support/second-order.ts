@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { expect } from 'vitest'
+import { withOwnGradients } from '../../src/gradients/higher-order.ts'
 import { type OpCase, spread } from './differentiable-ops.ts'
 
 /** g(x) = Σ weights · f(x), so that every output counts differently. */
@@ -26,7 +27,7 @@ export function checkSecondOrder(op: OpCase): void {
   tf.tidy(() => {
     const { x, v } = point(op)
     const g = objective(op)
-    const gradient = tf.grads(g)
+    const gradient = (at: tf.Tensor[]) => withOwnGradients(() => tf.grads(g)(at))
     const h = 1e-2
     const moved = (sign: number) => x.map((t, i) => tf.add(t, tf.mul(v[i]!, sign * h)))
     // first order: ∇g · v against (g(x + hv) − g(x − hv)) / 2h

@@ -100,7 +100,7 @@ const clip = (b: GraphBuilder, x: Value, low: number, high: number): Value =>
 
 const select: Lowering = (call) => {
   const [condition, t, e] = [input(call, 'condition'), input(call, 't'), input(call, 'e')]
-  // tfjs once let a vector choose whole rows; no op of today asks for it.
+  // A vector that chooses whole rows: tfjs's own kernel takes the wrong numbers, and no op of today asks for it.
   if (condition.shape.length !== t.shape.length) return undefined
   return call.b.where(call.b.cast(condition, 'bool'), t, e)
 }

@@ -47,6 +47,8 @@ function neutral(node: GraphNode, rewriter: Rewriter): number | undefined {
   const same = (id: number): number =>
     sameShape(rewriter.value(id).shape, shape) ? id : rewriter.add('Expand', [id, rewriter.ints(shape)], shape, type)
   const [x, y] = [uniform(a, rewriter), uniform(b, rewriter)]
+  const both = x !== undefined && y !== undefined && type === 'float32' ? ARITHMETIC[node.op]?.(x, y) : undefined
+  if (both !== undefined) return same(rewriter.scalar(Math.fround(both), type))
   switch (node.op) {
     case 'Add': {
       if (x === 0) return same(b)
@@ -68,8 +70,8 @@ function neutral(node: GraphNode, rewriter: Rewriter): number | undefined {
       if (y === 1) return same(a)
       if (x === -1) return rewriter.add('Neg', [same(b)], shape, type)
       if (y === -1) return rewriter.add('Neg', [same(a)], shape, type)
-      if (y !== undefined) return scaled(a, y, shape, rewriter)
-      if (x !== undefined) return scaled(b, x, shape, rewriter)
+      if (y !== undefined) return scaled(a, y, shape, rewriter) ?? byNumber(a, b, y, shape, rewriter)
+      if (x !== undefined) return scaled(b, x, shape, rewriter) ?? byNumber(b, a, x, shape, rewriter)
       return undefined
     }
     case 'Div': {
@@ -85,6 +87,26 @@ function neutral(node: GraphNode, rewriter: Rewriter): number | undefined {
     default:
       return undefined
   }
+}
+
+const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
+  Add: (a, b) => a + b,
+  Sub: (a, b) => a - b,
+  Mul: (a, b) => a * b,
+  Div: (a, b) => a / b,
+}
+
+/** A product with copies of one number is a product with the number. */
+function byNumber(
+  id: number,
+  copies: number,
+  x: number,
+  shape: readonly number[],
+  rewriter: Rewriter,
+): number | undefined {
+  if (rewriter.value(copies).data || !sameShape(rewriter.value(id).shape, shape)) return undefined
+  const { type } = rewriter.value(id)
+  return rewriter.add('Mul', [id, rewriter.scalar(x, type)], shape, type)
 }
 
 /** A number times a negation or times another number's product: one product with one number. */
@@ -108,7 +130,8 @@ function uniform(id: number, rewriter: Rewriter): number | undefined {
   const { data } = rewriter.value(id)
   if (data) return data.length === 1 || (data.length > 1 && data.every((x) => x === data[0])) ? data[0] : undefined
   const before = rewriter.producer(id)
-  return before?.op === 'Expand' ? uniform(before.inputs[0]!, rewriter) : undefined
+  const copies = before?.op === 'Expand' || before?.op === 'Reshape'
+  return copies ? uniform(before.inputs[0]!, rewriter) : undefined
 }
 
 function doubleNegation(node: GraphNode, rewriter: Rewriter): number | undefined {

@@ -3,6 +3,8 @@ import { simplifyAlgebra } from './algebra.ts'
 import { mergeChains } from './chains.ts'
 import { removeDead } from './dead.ts'
 import { foldConstants } from './fold.ts'
+import { addBiasInProducts } from './gemm.ts'
+import { multiplyByFactors } from './low-rank.ts'
 import { shareCommon } from './share.ts'
 import { sumInsideProducts } from './sums.ts'
 
@@ -20,7 +22,16 @@ const PASSES: readonly (readonly [string, Pass])[] = [
   ['common subexpressions', shareCommon],
   ['constants', foldConstants],
   ['algebra', simplifyAlgebra],
+  ['low rank', multiplyByFactors],
   ['sums', sumInsideProducts],
+]
+
+/** After the rounds, because the passes above look for the plain operations that these join. */
+const LAST: readonly (readonly [string, Pass])[] = [
+  ['biases', addBiasInProducts],
+  ['chains', mergeChains],
+  ['common subexpressions', shareCommon],
+  ['dead nodes', removeDead],
 ]
 
 /** Later rounds find little, and large graphs should start soon. */
@@ -39,6 +50,10 @@ export function optimize(graph: Graph): PassReport[] {
     removeDead(graph)
     reports.push({ pass: 'dead nodes', nodes: graph.nodes.length })
     if (graph.nodes.length === before) break
+  }
+  for (const [pass, run] of LAST) {
+    run(graph)
+    reports.push({ pass, nodes: graph.nodes.length })
   }
   return reports
 }

@@ -24,10 +24,33 @@ export function sumInsideProducts(graph: Graph): void {
 
 type Single = (id: number) => boolean
 
+interface Product {
+  readonly left: number
+  readonly right: number
+  /** What is applied to both factors of an outer product. */
+  readonly each?: 'Mul' | 'Abs'
+}
+
+/** The outer product behind a value's square or absolute value; its factors are laid end to end by a reshape. */
+function outerProduct(node: GraphNode, rewriter: Rewriter): Product | undefined {
+  const each = node.op === 'Abs' ? 'Abs' : node.op === 'Mul' && node.inputs[0] === node.inputs[1] ? 'Mul' : undefined
+  const matrix = each && rewriter.producer(node.inputs[0]!)
+  if (matrix?.op !== 'MatMul') return undefined
+  const [left, right] = matrix.inputs as [number, number]
+  const [tall, wide] = [rewriter.value(left).shape, rewriter.value(right).shape]
+  const batch = rewriter.value(node.outputs[0]!).shape.slice(0, -2)
+  if (tall.at(-1) !== 1 || wide.at(-2) !== 1) return undefined
+  if (!sameShape(tall.slice(0, -2), batch) || !sameShape(wide.slice(0, -2), batch)) return undefined
+  return { left: rewriter.reshape(left, [...batch, 1, tall.at(-2)!]), right, each: each! }
+}
+
 /** The product behind a value, if its left factor is a transpose, which makes laying end to end free. */
-function product(id: number, rewriter: Rewriter): { left: number; right: number } | undefined {
+function product(id: number, rewriter: Rewriter): Product | undefined {
   const node = rewriter.producer(id)
-  if (node?.op !== 'MatMul') return undefined
+  if (!node) return undefined
+  const outer = outerProduct(node, rewriter)
+  if (outer) return outer
+  if (node.op !== 'MatMul') return undefined
   const batch = rewriter.value(id).shape.slice(0, -2)
   if (node.inputs.some((factor) => !sameShape(rewriter.value(factor).shape.slice(0, -2), batch))) return undefined
   const [left, right] = node.inputs as [number, number]
@@ -62,9 +85,12 @@ function summed(id: number, rewriter: Rewriter, single: Single): number {
   if (single(id)) {
     const factors = product(id, rewriter)
     if (factors) {
+      const { each } = factors
       const flat = (factor: number): number => {
         const own = rewriter.value(factor).shape
-        return rewriter.reshape(factor, [sizeOf(own.slice(0, -1)), own.at(-1)!])
+        const rows = rewriter.reshape(factor, [sizeOf(own.slice(0, -1)), own.at(-1)!])
+        if (!each) return rows
+        return rewriter.add(each, each === 'Mul' ? [rows, rows] : [rows], rewriter.value(rows).shape, type)
       }
       const turned = rewriter.add(
         'Transpose',

@@ -26,7 +26,7 @@ async function load(): Promise<Runtime | undefined> {
       const loaded = (await import(/* @vite-ignore */ name)) as OrtModule & { default?: OrtModule }
       return open(loaded.default ?? loaded, 'onnxruntime-node', ['cpu'])
     }
-    const web = (await import('onnxruntime-web')) as unknown as OrtModule
+    const web = (await import('onnxruntime-web')) as OrtModule
     return open(web, 'onnxruntime-web', ['wasm'])
   } catch (error) {
     if (isMissing(error)) return undefined

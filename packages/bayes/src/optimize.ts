@@ -1,0 +1,168 @@
+import { type Clock, check, describe, type LongTaskOptions, reportProgress, yieldToEventLoop } from '@regimen/core'
+import type { Study, Told } from './study.ts'
+import { type Trial, TrialPruned } from './trial.ts'
+
+/** What an objective returns: its value, one each for several objectives, or a promise of them. */
+export type ObjectiveOutcome = number | readonly number[] | Promise<number | readonly number[]>
+
+/** Limits and manners of `study.optimize`. At least one of `trials`, `timeoutMs` and `signal` must end it. */
+export interface OptimizeOptions extends LongTaskOptions {
+  /** Trials that this call runs, failed and pruned ones included. @default no limit */
+  trials?: number
+  /** Milliseconds after which no further trial starts. @default no limit */
+  timeoutMs?: number
+  /** Milliseconds for one evaluation; then its signal is aborted and the trial fails. @default no limit */
+  trialTimeoutMs?: number
+  /** Evaluations in flight at once. @default 1 */
+  concurrency?: number
+  /** How many more times a throwing evaluation is tried with the same parameters. @default 0 */
+  retries?: number
+  /**
+   * Milliseconds between signs of life, for storages that several processes share; between trials dead ones are given up
+   * after six of them.
+   * @default 10000
+   */
+  heartbeatMs?: number
+}
+
+/** How a run of trials ended. */
+export interface OptimizeResult {
+  readonly complete: number
+  readonly pruned: number
+  readonly failed: number
+  readonly stopped: 'trials' | 'timeout' | 'aborted'
+}
+
+/** The loop behind `study.optimize`. */
+export async function runTrials(
+  study: Study,
+  objective: (trial: Trial) => ObjectiveOutcome,
+  options: OptimizeOptions,
+  clock: Clock,
+): Promise<OptimizeResult> {
+  const { trials, timeoutMs, trialTimeoutMs, concurrency = 1, retries = 0, heartbeatMs = 10_000, signal } = options
+  const where = 'bayes/optimize'
+  const natural = (value: number | undefined, name: string, least: number): void =>
+    check(
+      value === undefined || (Number.isSafeInteger(value) && value >= least),
+      where,
+      () => `${name} must be a whole number from ${least}, got ${describe(value)}.`,
+    )
+  check(typeof objective === 'function', where, () => `the objective must be a function, got ${describe(objective)}.`)
+  natural(trials, 'trials', 0)
+  natural(concurrency, 'concurrency', 1)
+  natural(retries, 'retries', 0)
+  check(
+    trials !== undefined || timeoutMs !== undefined || signal !== undefined,
+    where,
+    () => 'nothing would end the run.',
+    'Pass trials, timeoutMs or a signal.',
+  )
+  const counts = { complete: 0, pruned: 0, failed: 0 }
+  const begin = clock.monotonic()
+  const report = reportProgress(options.onProgress, { clock, ...(trials === undefined ? {} : { total: trials }) })
+  let started = 0
+  let stopped: OptimizeResult['stopped'] = 'trials'
+  let lastBeat = begin
+
+  const mayStart = (): boolean => {
+    if (signal?.aborted) stopped = 'aborted'
+    else if (trials !== undefined && started >= trials) stopped = 'trials'
+    else if (timeoutMs !== undefined && clock.monotonic() - begin >= timeoutMs) stopped = 'timeout'
+    else return true
+    return false
+  }
+  const running = new Set<Trial>()
+  const pulse = setInterval(() => running.size > 0 && study.beat(), heartbeatMs)
+  unref(pulse)
+  const onAbort = (): void => {
+    for (const trial of running) trial.abort(signal?.reason)
+  }
+  signal?.addEventListener('abort', onAbort)
+
+  const worker = async (): Promise<void> => {
+    while (mayStart()) {
+      started++
+      if (clock.monotonic() - lastBeat > heartbeatMs) {
+        lastBeat = clock.monotonic()
+        study.reap(heartbeatMs * 6)
+      }
+      const trial = study.ask()
+      running.add(trial)
+      const told = await evaluate(trial, objective, retries, trialTimeoutMs, signal)
+      running.delete(trial)
+      const { state, values } = tellOnce(study, trial, told)
+      counts[state as keyof typeof counts]++
+      report(
+        counts.complete + counts.pruned + counts.failed,
+        values ? `trial ${trial.number}: ${values.join(', ')}` : `trial ${trial.number}: ${state}`,
+      )
+      if (concurrency === 1 && trial.number % 16 === 15) await yieldToEventLoop()
+    }
+  }
+  try {
+    const settled = await Promise.allSettled(Array.from({ length: concurrency }, worker))
+    for (const one of settled) if (one.status === 'rejected') throw one.reason
+  } finally {
+    clearInterval(pulse)
+    signal?.removeEventListener('abort', onAbort)
+  }
+  return { ...counts, stopped }
+}
+
+function tellOnce(study: Study, trial: Trial, told: Told): { state: string; values?: readonly number[] | undefined } {
+  // Another process may have given this trial up while it was silent.
+  const record = study.trials[trial.number]!
+  return record.state === 'running' ? study.tell(trial, told) : { state: 'failed' }
+}
+
+async function evaluate(
+  trial: Trial,
+  objective: (trial: Trial) => ObjectiveOutcome,
+  retries: number,
+  timeoutMs: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Told> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await limited(trial, objective, timeoutMs, signal)
+    } catch (error) {
+      if (error instanceof TrialPruned) return { pruned: true }
+      if (signal?.aborted) return { failed: `aborted: ${message(signal.reason)}` }
+      if (attempt >= retries || trial.signal.aborted) return { failed: message(error) }
+    }
+  }
+}
+
+function limited(
+  trial: Trial,
+  objective: (trial: Trial) => ObjectiveOutcome,
+  timeoutMs: number | undefined,
+  signal: AbortSignal | undefined,
+): ObjectiveOutcome {
+  if (timeoutMs === undefined && signal === undefined) return objective(trial)
+  return new Promise<number | readonly number[]>((resolve, reject) => {
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => trial.abort(new Error(`took longer than ${timeoutMs} ms`)), timeoutMs)
+    const stop = (): void => reject(trial.signal.reason)
+    trial.signal.addEventListener('abort', stop)
+    Promise.resolve()
+      .then(() => objective(trial))
+      .then(resolve, reject)
+      .finally(() => {
+        clearTimeout(timer)
+        trial.signal.removeEventListener('abort', stop)
+      })
+  })
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** A heartbeat must not keep a process alive. */
+function unref(timer: ReturnType<typeof setInterval>): void {
+  if (typeof timer === 'object' && 'unref' in timer) timer.unref()
+}

@@ -1,0 +1,39 @@
+export { cmaEs } from './cma-es/cma-es.ts'
+export { jso, lshade } from './differential/differential.ts'
+export { openAiEs, pgpe } from './gaussian/mirrored.ts'
+export { snes, xnes } from './gaussian/natural.ts'
+export { geneticAlgorithm, geneticPermutation } from './genetic/genetic.ts'
+export { maximize, minimize } from './minimize.ts'
+export { createParetoArchive } from './multi/archive.ts'
+export { nsga2 } from './multi/nsga2.ts'
+export { nsga3, referenceDirections } from './multi/nsga3.ts'
+export { neat } from './neat/neat.ts'
+export { compileNetwork } from './neat/network.ts'
+export { orderCrossover, permutationMutation, pmxCrossover } from './operators/permutation.ts'
+export {
+  blendCrossover,
+  gaussianMutation,
+  polynomialMutation,
+  sbxCrossover,
+  uniformCrossover,
+} from './operators/real.ts'
+export { particleSwarm } from './swarm/particle-swarm.ts'
+
+// Types.
+
+export type { CmaEsOptions } from './cma-es/cma-es.ts'
+export type { DifferentialOptions } from './differential/differential.ts'
+export type { EvolutionOptimizer } from './engine/engine.ts'
+export type { SearchFactory, SearchOptions } from './engine/factory.ts'
+export type { AnyPoint, Box, PointFor, SearchSpace } from './engine/space.ts'
+export type { GaussianOptions } from './gaussian/gaussian.ts'
+export type { MirroredOptions } from './gaussian/mirrored.ts'
+export type { GeneticSearchOptions, PermutationFactory, PermutationOptions } from './genetic/genetic.ts'
+export type { GeneticOptions } from './genetic/population.ts'
+export type { Answer, Evaluator, GenerationInfo, MinimizeOptions, Objective, OptimizeResult } from './minimize.ts'
+export type { ArchiveMember, ParetoArchive, ParetoArchiveOptions } from './multi/archive.ts'
+export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './multi/multi.ts'
+export type { Nsga3Options } from './multi/nsga3.ts'
+export type { NeatFactory, NeatOptimizer, NeatOptions, NeatSpecies } from './neat/neat.ts'
+export type { NeatGenome, NeatNetwork } from './neat/network.ts'
+export type { ParticleSwarmOptions } from './swarm/particle-swarm.ts'

@@ -1,0 +1,217 @@
+import { check, describe, type Rng } from '@regimen/core'
+import { addTaskAxis, flattenTree, type TensorTree, unflattenTree, valueAndGradient } from '@regimen/tensor'
+import * as tf from '@tensorflow/tfjs-core'
+import type { MetaNet, SetTensors, TaskLoss, Weights } from '../learner.ts'
+
+/** Where the inner loop's step sizes come from. */
+export type InnerRates = 'fixed' | 'perParameter' | 'perLayerStep'
+
+/** What distinguishes one gradient-based learner from another; the loop exists once. */
+export interface InnerLoop {
+  readonly net: MetaNet
+  readonly loss: TaskLoss
+  readonly steps: number
+  /** Which parameters a task owns, by path. */
+  readonly adapts: (path: string, paths: readonly string[]) => boolean
+  readonly rates: InnerRates
+  /** First value of learned rates. */
+  readonly rate: number
+  /** Numbers that are appended to every input and are all that a task owns; 0 for none. */
+  readonly context: number
+  /** Largest norm of one task's inner gradient; Infinity for none. */
+  readonly bound: number
+  /** Pull λ of the task's parameters towards the shared ones. */
+  readonly pull: number
+}
+
+/** How one run of the loop is to go. */
+export interface InnerRun {
+  readonly steps: number
+  readonly innerRate: tf.Tensor
+  readonly tasks?: number
+  /** Gradients of an earlier run, to be taken for constants: the first-order approximation. */
+  readonly given?: readonly (readonly tf.Tensor[])[]
+}
+
+/** The task's own parameters after each step, and the gradients that led there. */
+export interface InnerResult {
+  readonly path: readonly (readonly tf.Tensor[])[]
+  readonly gradients: readonly (readonly tf.Tensor[])[]
+  readonly bounded: tf.Tensor
+}
+
+/** Parameters of the gradient-based learners: those of the net, and the learned rates where there are any. */
+export interface GradientParams {
+  readonly net: TensorTree
+  readonly rates?: readonly tf.Tensor[]
+}
+
+/** Makes the meta-parameters: the net's, and one rate tensor for each leaf that a task owns. */
+export function initLoop(loop: InnerLoop, rng: Rng): Weights {
+  const net = loop.net.init(rng) as Weights
+  if (loop.rates === 'fixed') return { net }
+  const { leaves, paths } = flattenTree<{ shape: number[] }>(net)
+  const rates = leaves
+    .filter((_, i) => loop.adapts(paths[i]!, paths))
+    .map(({ shape }) => {
+      const form = loop.rates === 'perParameter' ? shape : [loop.steps]
+      const size = form.reduce((a, b) => a * b, 1)
+      return { dtype: 'float32' as const, shape: [...form], data: new Float32Array(size).fill(loop.rate) }
+    })
+  return { net, rates }
+}
+
+/** The net's output with the leaves that a task owns in place of the shared ones. */
+export function applyOwn(
+  loop: InnerLoop,
+  net: TensorTree,
+  own: readonly tf.Tensor[],
+  x: tf.Tensor,
+  context: { readonly tasks: boolean; readonly step: number; readonly training: boolean },
+): tf.Tensor {
+  if (loop.context > 0) return loop.net.apply(net, appendContext(x, own[0]!, context.tasks), context)
+  const { leaves, paths, structure } = flattenTree<tf.Tensor>(net)
+  let next = 0
+  const mixed = leaves.map((leaf, i) => (loop.adapts(paths[i]!, paths) ? own[next++]! : leaf))
+  return loop.net.apply(unflattenTree(structure, mixed) as TensorTree, x, context)
+}
+
+/**
+ * Adapts by gradient descent: p ← p − rate · g, g cut to the bound for each task. Ordinary differentiable code: under an outer
+ * gradient it is of second order, unless the gradients are `given`.
+ */
+export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTensors, run: InnerRun): InnerResult {
+  const { steps, tasks, given } = run
+  const start = ownStart(loop, params.net, tasks)
+  const path: (readonly tf.Tensor[])[] = [start]
+  const gradients: (readonly tf.Tensor[])[] = []
+  const cut: tf.Tensor[] = []
+  let own = start
+  for (let step = 0; step < steps; step++) {
+    const raw = given ? given[step]! : supportGradient(loop, params.net, own, support, { step, tasks })
+    const pulled =
+      loop.pull > 0 && !given ? raw.map((g, i) => tf.add(g, tf.mul(tf.sub(own[i]!, start[i]!), loop.pull))) : raw
+    const limited = given ? { slopes: pulled } : limit(pulled, loop.bound, tasks !== undefined)
+    if (limited.over) cut.push(limited.over)
+    gradients.push(limited.slopes)
+    own = own.map((p, i) => tf.sub(p, tf.mul(limited.slopes[i]!, rateOf(params, i, step, run.innerRate, loop))))
+    path.push(own)
+  }
+  const bounded =
+    cut.length > 0
+      ? tf.div(
+          cut.reduce((a, b) => tf.add(a, b)),
+          cut.length,
+        )
+      : tf.scalar(0)
+  return { path, gradients, bounded }
+}
+
+/** The task's own parameters before any step. */
+export function ownStart(loop: InnerLoop, net: TensorTree, tasks: number | undefined): tf.Tensor[] {
+  if (loop.context > 0) return [tf.zeros(tasks === undefined ? [loop.context] : [tasks, loop.context])]
+  const { leaves, paths } = flattenTree<tf.Tensor>(net)
+  const chosen = leaves.filter((_, i) => loop.adapts(paths[i]!, paths))
+  check(chosen.length > 0, 'meta/inner-loop', () => `no parameter adapts, the paths are ${paths.join(', ')}.`)
+  return tasks === undefined ? chosen : addTaskAxis(chosen, tasks)
+}
+
+/** Names the task's own leaves by their path, as adaptations hand them out. */
+export function nameOwn(loop: InnerLoop, net: TensorTree, own: readonly tf.Tensor[]): { [path: string]: tf.Tensor } {
+  if (loop.context > 0) return { context: own[0]! }
+  const { paths } = flattenTree<tf.Tensor>(net)
+  const names = paths.filter((path) => loop.adapts(path, paths))
+  return Object.fromEntries(own.map((leaf, i) => [names[i]!, leaf]))
+}
+
+/** The leaves of {@link nameOwn}, in order. */
+export function leavesOf(own: TensorTree): tf.Tensor[] {
+  return flattenTree<tf.Tensor>(own).leaves
+}
+
+/** Gradient of the sum over tasks of the support loss, by the task's own parameters. */
+export function supportGradient(
+  loop: InnerLoop,
+  net: TensorTree,
+  own: readonly tf.Tensor[],
+  set: SetTensors,
+  { step, tasks }: { readonly step: number; readonly tasks: number | undefined },
+): tf.Tensor[] {
+  const total = (p: readonly tf.Tensor[]): tf.Tensor => {
+    const prediction = applyOwn(loop, net, p, set.x, { tasks: tasks !== undefined, step, training: true })
+    return tf.sum(loop.loss(prediction, set.y, lossOptions(set, tasks !== undefined)))
+  }
+  return [...valueAndGradient(total, [...own]).gradient]
+}
+
+/** Query loss of each task, [T]. */
+export function queryLosses(
+  loop: InnerLoop,
+  net: TensorTree,
+  own: readonly tf.Tensor[],
+  set: SetTensors,
+  step: number,
+): tf.Tensor {
+  const prediction = applyOwn(loop, net, own, set.x, { tasks: true, step, training: true })
+  return loop.loss(prediction, set.y, lossOptions(set, true))
+}
+
+/** Options of a loss for a set: weights where there are any, one number a task where there is a task axis. */
+export function lossOptions(set: SetTensors, perTask: boolean): { weights?: tf.Tensor; perTask: boolean } {
+  return set.weights ? { weights: set.weights, perTask } : { perTask }
+}
+
+/** Squared norm over all leaves: of each task, [T], or altogether. */
+export function squaredNorms(leaves: readonly tf.Tensor[], tasks: boolean): tf.Tensor {
+  const first = tasks ? 1 : 0
+  return leaves.map((leaf) => tf.sum(tf.square(leaf), axesFrom(first, leaf.rank))).reduce((a, b) => tf.add(a, b))
+}
+
+/** Shapes one number a task so that it broadcasts over a leaf. */
+export function perTaskFactor(factor: tf.Tensor, leaf: tf.Tensor): tf.Tensor {
+  return factor.rank === 0 ? factor : tf.reshape(factor, [factor.shape[0]!, ...new Array(leaf.rank - 1).fill(1)])
+}
+
+/** Axes from `first` up to the rank. */
+export function axesFrom(first: number, rank: number): number[] {
+  return Array.from({ length: rank - first }, (_, i) => first + i)
+}
+
+/** Fails unless a number is finite and above zero, or infinite where that means none. */
+export function checkPositive(where: string, name: string, value: number, orInfinite = false): void {
+  check(
+    value > 0 && (orInfinite || value < Number.POSITIVE_INFINITY),
+    where,
+    () => `${name} must be ${orInfinite ? '' : 'finite and '}above 0, got ${describe(value)}.`,
+  )
+}
+
+function rateOf(params: GradientParams, leaf: number, step: number, scale: tf.Tensor, loop: InnerLoop): tf.Tensor {
+  if (!params.rates) return scale
+  const rate = params.rates[leaf]!
+  if (loop.rates === 'perParameter') return tf.mul(rate, scale)
+  // Beyond the steps of training the last rate goes on.
+  const at = Math.min(step, loop.steps - 1)
+  return tf.mul(tf.reshape(tf.slice(rate, [at], [1]), []), scale)
+}
+
+// g · bound / √max(|g|², bound²): no root of zero, so that it can be differentiated.
+function limit(
+  slopes: readonly tf.Tensor[],
+  bound: number,
+  tasks: boolean,
+): { slopes: readonly tf.Tensor[]; over?: tf.Tensor } {
+  if (bound === Number.POSITIVE_INFINITY) return { slopes }
+  const squared = squaredNorms(slopes, tasks)
+  const factor = tf.div(bound, tf.sqrt(tf.maximum(squared, bound * bound)))
+  const over = tf.mean(tf.cast(tf.greater(squared, bound * bound), 'float32'))
+  return { slopes: slopes.map((slope) => tf.mul(slope, perTaskFactor(factor, slope))), over }
+}
+
+function appendContext(x: tf.Tensor, context: tf.Tensor, tasks: boolean): tf.Tensor {
+  const size = context.shape.at(-1)!
+  const lead = tasks ? [context.shape[0]!] : []
+  const shaped = tf.reshape(context, [...lead, ...new Array(x.rank - 1 - lead.length).fill(1), size])
+  const spread = tf.add(shaped, tf.zeros([...x.shape.slice(0, -1), size]))
+  return tf.concat([x, spread], x.rank - 1)
+}

@@ -1,0 +1,107 @@
+import { check, describe } from '@regimen/core'
+import { adam, flattenTree, sgd, type TensorTree, type UpdateRule, unflattenTree } from '@regimen/tensor'
+import * as tf from '@tensorflow/tfjs-core'
+import type { Adaptation, MetaLearner, SetTensors } from '../learner.ts'
+import {
+  applyOwn,
+  type GradientParams,
+  initLoop,
+  leavesOf,
+  nameOwn,
+  ownStart,
+  queryLosses,
+  supportGradient,
+} from './inner-loop.ts'
+import { asGradientParams, type MamlOptions, readLoop } from './maml.ts'
+
+/** Options of {@link reptile}. */
+export interface ReptileOptions extends Omit<MamlOptions, 'bound'> {
+  /** Method of the inner loop: Adam without momentum, or plain gradient descent. @default 'adam' */
+  inner?: 'adam' | 'sgd'
+}
+
+/**
+ * Makes Reptile: each task trains the net for some steps on all its samples, and the start moves towards where the tasks
+ * ended, θ ← θ + ε · mean(φ − θ). The inner method is Adam with β₁ = 0, started afresh for each task. Only gradients of
+ * first order, and no query set is needed; it wants more steps (5 to 20) and iterations than {@link maml}.
+ *
+ * The rate of `metaTrain` is ε; anneal it: `{ rate: (update) => 1 - update / iterations }`.
+ *
+ * ```ts
+ * import { reptile } from '@regimen/meta'
+ * import { mlp } from '@regimen/tensor'
+ *
+ * reptile({ net: mlp({ sizes: [1, 8, 1] }), steps: 8, rate: 0.01 }).id // => 'meta/reptile'
+ * ```
+ *
+ * Reference: Nichol, Achiam and Schulman 2018.
+ */
+export function reptile(options: ReptileOptions): MetaLearner {
+  const { steps = 5, inner = 'adam' } = options
+  const where = 'meta/reptile'
+  check(inner === 'adam' || inner === 'sgd', where, () => `inner must be "adam" or "sgd", got ${describe(inner)}.`)
+  const loop = readLoop(where, { ...options, steps, bound: Number.POSITIVE_INFINITY })
+  const rule = inner === 'adam' ? adam({ beta1: 0 }) : sgd()
+  const run = (
+    params: GradientParams,
+    set: SetTensors,
+    settings: { readonly steps: number; readonly innerRate: tf.Tensor; readonly tasks?: number },
+  ): { path: tf.Tensor[][]; bounded: tf.Tensor } => {
+    const { tasks } = settings
+    let own = ownStart(loop, params.net, tasks)
+    let state = freshState(rule, own)
+    const path = [own]
+    for (let step = 0; step < settings.steps; step++) {
+      const gradients = supportGradient(loop, params.net, own, set, { step, tasks })
+      const next = rule.apply(own, { gradients, state, rate: settings.innerRate })
+      own = next.params
+      state = next.state
+      path.push(own)
+    }
+    return { path, bounded: tf.scalar(0) }
+  }
+  return {
+    id: where,
+    config: { steps, rate: loop.rate, inner },
+    steps,
+    innerRate: loop.rate,
+    loss: loop.loss,
+    rule: sgd(),
+    init: (rng) => initLoop(loop, rng),
+    controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: false }),
+    metaGradient(params, { support, query }, { innerRate }) {
+      const tasks = support.x.shape[0]!
+      const { net } = asGradientParams(params)
+      const { path, bounded } = run({ net }, join(support, query), { steps, innerRate, tasks })
+      const own = path.at(-1)!
+      const { leaves, structure } = flattenTree<tf.Tensor>(net)
+      const gradient = leaves.map((leaf, i) => tf.sub(leaf, tf.mean(own[i]!, 0)))
+      return {
+        loss: tf.mean(queryLosses(loop, net, own, query, steps)),
+        gradient: { net: unflattenTree(structure, gradient) } as TensorTree,
+        bounded,
+      }
+    },
+    adapt(params, support, settings): Adaptation {
+      const { net } = asGradientParams(params)
+      const { path, bounded } = run({ net }, support, settings)
+      return { path: path.map((own) => nameOwn(loop, net, own)), bounded }
+    },
+    predict: (params, own, x, tasks) =>
+      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { tasks, step: 0, training: false }),
+  }
+}
+
+function freshState(rule: UpdateRule, own: readonly tf.Tensor[]): { [slot: string]: tf.Tensor } {
+  const zeros = Object.entries(rule.init([...own])).map(([slot, { shape }]) => [slot, tf.zeros([...shape])] as const)
+  return Object.fromEntries(zeros)
+}
+
+function join(a: SetTensors, b: SetTensors): SetTensors {
+  const weightsOf = (set: SetTensors): tf.Tensor => set.weights ?? tf.ones(set.x.shape.slice(0, 2))
+  return {
+    x: tf.concat([a.x, b.x], 1),
+    y: tf.concat([a.y, b.y], 1),
+    weights: a.weights || b.weights ? tf.concat([weightsOf(a), weightsOf(b)], 1) : null,
+  }
+}

@@ -1,0 +1,53 @@
+export { adapt, openAdapter } from './adapt.ts'
+export { evaluate } from './evaluate.ts'
+export { imaml } from './gradient/imaml.ts'
+export { anil, cavia, fomaml, maml, mamlPlusPlus, metaSgd } from './gradient/maml.ts'
+export { reptile } from './gradient/reptile.ts'
+export { prototypical } from './metric/prototypical.ts'
+export { modelFromSnapshot, modelToSnapshot } from './model.ts'
+export { chartPatternNames, chartPatterns } from './tasks/chart-patterns.ts'
+export { sampleEpisodes } from './tasks/episodes.ts'
+export { regimeCeiling, regimeReturns, regimeWindows, varyMarket } from './tasks/regimes.ts'
+export { curriculum, prefetch, sampleFamily } from './tasks/sampler.ts'
+export { sampleSegments } from './tasks/segments.ts'
+export { harmonics, sinusoids, sinusoidsAndLines } from './tasks/synthetic.ts'
+export { checkDisjoint, checkTask, stackTasks } from './tasks/task.ts'
+export { metaTrain } from './train.ts'
+export { tuneInner } from './tune.ts'
+
+// Types.
+
+export type { Adapted, Adapter, AdapterOptions, AdaptOptions, LayerChange, UncertainPrediction } from './adapt.ts'
+export type { EvaluateOptions, Evaluation, MeanOverTasks } from './evaluate.ts'
+export type { ImamlOptions } from './gradient/imaml.ts'
+export type { AnilOptions, CaviaOptions, MamlOptions, MamlPlusPlusOptions } from './gradient/maml.ts'
+export type { ReptileOptions } from './gradient/reptile.ts'
+export type {
+  Adaptation,
+  AdaptationSettings,
+  Controls,
+  IterationControls,
+  MetaGradient,
+  MetaLearner,
+  MetaNet,
+  SetTensors,
+  TaskLoss,
+  Weights,
+} from './learner.ts'
+export type { PrototypicalOptions } from './metric/prototypical.ts'
+export type { Execution, MetaModel } from './model.ts'
+export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
+export type { LabelledSamples, SampleEpisodesOptions } from './tasks/episodes.ts'
+export type { MarketSpread, RegimeReturnOptions, RegimeWindowOptions, SimulatedTask } from './tasks/regimes.ts'
+export type {
+  CurriculumOptions,
+  PrefetchOptions,
+  SampleFamilyOptions,
+  TaskFamily,
+  TaskSampler,
+} from './tasks/sampler.ts'
+export type { SampleSegmentsOptions, SeriesSamples } from './tasks/segments.ts'
+export type { FunctionFamilyOptions, Harmonic, Sinusoid, SinusoidOrLine } from './tasks/synthetic.ts'
+export type { StackedSet, Task, TaskBatch, TaskSet } from './tasks/task.ts'
+export type { FlatOptions, MetaReport, MetaTrainOptions, MetaTrainResult } from './train.ts'
+export type { InnerPoint, TunedInner, TuneInnerOptions } from './tune.ts'

@@ -1,0 +1,72 @@
+import { compile, flattenTree, type TensorLeaf, type TensorTree } from '@regimen/tensor'
+import type * as tf from '@tensorflow/tfjs-core'
+import {
+  type MetaLearner,
+  type SetTensors,
+  stackTasks,
+  type Task,
+  type TaskSet,
+  type Weights,
+} from '../../src/index.ts'
+
+export const column = (values: readonly number[]): TensorLeaf => ({
+  dtype: 'float32',
+  shape: [values.length, 1],
+  data: Float32Array.from(values),
+})
+
+export const labels = (values: readonly number[]): TensorLeaf => ({
+  dtype: 'int32',
+  shape: [values.length],
+  data: Int32Array.from(values),
+})
+
+export const setOf = (x: readonly number[], y: readonly number[]): TaskSet => ({ x: column(x), y: column(y) })
+
+/** The meta-gradient of a learner as flat numbers, in the order of the tree. */
+export async function metaGradient(
+  learner: MetaLearner,
+  params: Weights,
+  tasks: readonly Task[],
+): Promise<{ loss: number; bounded: number; gradient: number[] }> {
+  const { stepWeights, secondOrder } = learner.controls(0, 1)
+  type Batch = { readonly support: SetTensors; readonly query: SetTensors }
+  const run = compile(((p: TensorTree, batch: Batch, innerRate: tf.Tensor, weights: tf.Tensor) =>
+    learner.metaGradient(p, batch, { innerRate, stepWeights: weights, secondOrder })) as (
+    ...args: readonly unknown[]
+  ) => unknown)
+  const result = (await run(
+    params as never,
+    stackTasks(tasks) as never,
+    learner.innerRate as never,
+    stepWeights as never,
+  )) as {
+    loss: TensorLeaf
+    bounded: TensorLeaf
+    gradient: unknown
+  }
+  await run.dispose()
+  return {
+    loss: result.loss.data[0]!,
+    bounded: result.bounded.data[0]!,
+    gradient: flattenTree<TensorLeaf>(result.gradient).leaves.flatMap(({ data }) => [...data]),
+  }
+}
+
+/** A leaf as float32. */
+export const leaf = (shape: readonly number[], data: readonly number[]): TensorLeaf => ({
+  dtype: 'float32',
+  shape: [...shape],
+  data: Float32Array.from(data),
+})
+
+/** Relative error of two lists by their norms. */
+export function relativeError(a: readonly number[], b: readonly number[]): number {
+  return Math.hypot(...a.map((value, i) => value - b[i]!)) / Math.hypot(...b)
+}
+
+/** The numbers of one leaf of a tree, by its path. */
+export function numbersAt(tree: unknown, path: string): number[] {
+  const { leaves, paths } = flattenTree<TensorLeaf>(tree)
+  return [...leaves[paths.indexOf(path)]!.data]
+}

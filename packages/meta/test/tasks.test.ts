@@ -1,0 +1,225 @@
+import { createRng, toSegments } from '@regimen/core'
+import { preset } from '@regimen/market'
+import { describe, expect, test } from 'vitest'
+import {
+  chartPatternNames,
+  chartPatterns,
+  checkDisjoint,
+  checkTask,
+  curriculum,
+  harmonics,
+  prefetch,
+  regimeCeiling,
+  regimeReturns,
+  regimeWindows,
+  sampleEpisodes,
+  sampleFamily,
+  sampleSegments,
+  sinusoids,
+  sinusoidsAndLines,
+  stackTasks,
+  type TaskSampler,
+  varyMarket,
+} from '../src/index.ts'
+import { column, labels, setOf } from './support/learners.ts'
+
+describe('bad tasks are refused before any training', () => {
+  const good = setOf([1, 2], [3, 4])
+
+  test('mismatched shapes', () => {
+    expect(() => checkTask({ support: setOf([1, 2], [3]), query: good })).toThrow('support.y must hold 2 samples')
+    const wide = { x: { ...column([1, 2]), shape: [1, 2] }, y: column([1]) }
+    expect(() => checkTask({ support: good, query: wide })).toThrow('support.x and query.x must be alike')
+    const short = { x: { ...column([1, 2]), shape: [3, 1] }, y: column([1, 2, 3]) }
+    expect(() => checkTask({ support: short, query: good })).toThrow('support.x must hold 3 numbers')
+  })
+
+  test('NaN and infinite features', () => {
+    expect(() => checkTask({ support: setOf([1, Number.NaN], [1, 2]), query: good })).toThrow(
+      'support.x must be finite, got NaN in sample 1',
+    )
+    expect(() => checkTask({ support: good, query: setOf([1], [Number.POSITIVE_INFINITY]) })).toThrow(
+      'query.y must be finite, got Infinity in sample 0',
+    )
+  })
+
+  test('a class without support', () => {
+    const support = { x: column([1, 2]), y: labels([0, 1]) }
+    const query = { x: column([1]), y: labels([2]) }
+    expect(() => checkTask({ support, query })).toThrow('class 2 is in the query but has no support')
+  })
+
+  test('weights that are negative, missing or all zero', () => {
+    const weigh = (...weights: number[]) => ({ support: { ...good, weights: Float32Array.from(weights) }, query: good })
+    expect(() => checkTask(weigh(1, -1))).toThrow('weights must be finite and ≥ 0, got -1')
+    expect(() => checkTask(weigh(1))).toThrow('weights must hold 2 numbers, got 1')
+    expect(() => checkTask(weigh(0, 0))).toThrow('must not all be zero')
+  })
+
+  test('a query that is not strictly later, and training that reaches into the test', () => {
+    const at = (...time: number[]) => ({ ...setOf(time, time), time: Float64Array.from(time) })
+    expect(() => checkTask({ support: at(1, 2), query: at(2, 3) })).toThrow('strictly after the support')
+    const [early, late] = [
+      { support: at(1), query: at(3) },
+      { support: at(2), query: at(4) },
+    ]
+    expect(() => checkDisjoint([early], [late])).toThrow('training reaches 3, the test begins at 2')
+    expect(() => checkDisjoint([early], [{ support: good, query: good }])).toThrow('carries no times')
+  })
+
+  test('too few samples for the shots asked', () => {
+    const x = column([1, 2, 3])
+    expect(() => sampleEpisodes({ x, labels: [0, 0, 1] }, { ways: 2, shots: 1, queries: 1 })).toThrow(
+      'class 1 has 1 samples, but 1 shots and 1 queries need 2',
+    )
+    expect(() => sampleEpisodes({ x, labels: [0, 0, 0] }, { ways: 2, shots: 1 })).toThrow('from 2 to the 1 classes')
+    const series = { x, y: x, time: Float64Array.of(1, 2, 3) }
+    expect(() => sampleSegments(series, toSegments([0, 0, 1]), { shots: 1 })).toThrow('regime 1 has 1 rows')
+    const empty = [{ start: 1, end: 1, label: 'calm' }]
+    expect(() => sampleSegments(series, empty, { shots: 1 })).toThrow('a segment of regime calm is empty')
+    const bad = { x: column([1, Number.NaN]), labels: [0, 1] }
+    expect(() => sampleEpisodes(bad, { ways: 2, shots: 1, replacement: true })).toThrow('must be finite, got NaN')
+  })
+})
+
+test('stacking pads short tasks with weight 0', () => {
+  const { support, query } = stackTasks([
+    { support: setOf([1], [10]), query: setOf([5], [50]) },
+    { support: setOf([2, 3], [20, 30]), query: setOf([6], [60]) },
+  ])
+  expect([...support.x.data]).toEqual([1, 0, 2, 3])
+  expect([...support.weights!.data]).toEqual([1, 0, 1, 1])
+  expect(query.weights).toBeNull()
+  const other = { x: { ...column([1, 2]), shape: [1, 2] }, y: column([1]) }
+  const first = { support: setOf([1], [10]), query: setOf([5], [50]) }
+  expect(() => stackTasks([first, { support: other, query: other }])).toThrow('task 1 has support.x float32 [1, 2]')
+})
+
+describe('samplers', () => {
+  test('a finite family visits every task before any repeats, with fresh samples', async () => {
+    const sampler = sampleFamily(sinusoids({ shots: 3 }), { tasks: 5, seed: 3 })
+    const first = (await sampler.batch(0, 5)).map(({ difficulty }) => difficulty!)
+    const second = (await sampler.batch(1, 5)).map(({ difficulty }) => difficulty!)
+    expect(new Set(first).size).toBe(5)
+    expect([...second].sort()).toEqual([...first].sort())
+    const xs = async (index: number) =>
+      new Set((await sampler.batch(index, 5)).flatMap(({ support }) => [...support.x.data]))
+    const [a, b] = [await xs(0), await xs(1)]
+    expect([...a].some((x) => b.has(x))).toBe(false)
+  })
+
+  test('a batch depends on its number alone, prefetched or not', async () => {
+    const plain = sampleFamily(harmonics({ shots: 2 }), { seed: 5 })
+    const asked: number[] = []
+    const counted: TaskSampler = {
+      batch(index, count) {
+        asked.push(index)
+        return plain.batch(index, count)
+      },
+    }
+    const ahead = prefetch(counted, { ahead: 2 })
+    expect(await ahead.batch(4, 2)).toEqual(await plain.batch(4, 2))
+    expect(asked).toEqual([4, 5, 6])
+    expect(await ahead.batch(5, 2)).toEqual(await plain.batch(5, 2))
+    // Batch 5 was ready; only one more is made.
+    await Promise.resolve()
+    expect(asked).toEqual([4, 5, 6, 7])
+  })
+
+  test('the curriculum begins with easy tasks and ends with all', async () => {
+    const sampler = curriculum(sampleFamily(sinusoids({ shots: 2 })), { over: 10 })
+    const mean = async (index: number) =>
+      (await sampler.batch(index, 400)).reduce((sum, { difficulty }) => sum + difficulty! / 400, 0)
+    // The least of four uniform numbers on [0.1, 5] has mean 0.1 + 4.9 / 5 = 1.08, any of them 2.55; four standard errors of 400
+    // draws are 0.16 and 0.28.
+    expect(Math.abs((await mean(0)) - 1.08)).toBeLessThan(0.16)
+    expect(Math.abs((await mean(10)) - 2.55)).toBeLessThan(0.28)
+  })
+
+  test('episodes: no sample twice in a task, labels renumbered', async () => {
+    const x = column([1, 2, 3, 11, 12, 13, 21, 22, 23])
+    const sampler = sampleEpisodes(
+      { x, labels: [5, 5, 5, 6, 6, 6, 7, 7, 7] },
+      { ways: 2, shots: 2, queries: 1, seed: 1 },
+    )
+    for (const { support, query } of await sampler.batch(0, 20)) {
+      const all = [...support.x.data, ...query.x.data]
+      expect(new Set(all).size).toBe(6)
+      expect([...support.y.data, ...query.y.data]).toEqual([0, 0, 1, 1, 0, 1])
+      const decade = (i: number) => Math.floor(support.x.data[i]! / 10)
+      expect(decade(0)).toBe(decade(1))
+      expect(decade(0)).not.toBe(decade(2))
+    }
+  })
+
+  test('segments: one regime, query after support, the gap left out', async () => {
+    const n = 60
+    const regimes = Array.from({ length: n }, (_, i) => Math.floor(i / 10) % 2)
+    const x = column(Array.from({ length: n }, (_, i) => i))
+    const sampler = sampleSegments(
+      { x, y: x, time: Float64Array.from({ length: n }, (_, i) => 1000 * i) },
+      toSegments(regimes),
+      { shots: 4, queries: 3, gap: 2 },
+    )
+    const seen = new Set<string>()
+    for (const task of await sampler.batch(0, 40)) {
+      seen.add(task.label!)
+      const rows = [...task.support.x.data, ...task.query.x.data]
+      expect(rows.every((row) => String(regimes[row]) === task.label)).toBe(true)
+      expect(Math.min(...task.query.time!)).toBeGreaterThanOrEqual(Math.max(...task.support.time!) + 3000)
+    }
+    expect([...seen].sort()).toEqual(['0', '1'])
+  })
+})
+
+describe('families', () => {
+  test('sine waves and lines are what their parameters say', () => {
+    const family = sinusoidsAndLines({ shots: 4 })
+    const line = family.task({ slope: -2, intercept: 0.5 }, createRng(1)).support
+    line.x.data.forEach((x, i) => {
+      expect(line.y.data[i]).toBeCloseTo(-2 * x + 0.5, 5)
+    })
+    const wave = family.task({ amplitude: 3, phase: 1 }, createRng(1)).query
+    wave.x.data.forEach((x, i) => {
+      expect(wave.y.data[i]).toBeCloseTo(3 * Math.sin(x + 1), 5)
+    })
+  })
+
+  test('chart patterns without noise are told apart by the nearest window', () => {
+    const family = chartPatterns({ shots: 1, queries: 3, ways: 4, noise: [0, 0], warp: [0, 0] })
+    const rng = createRng(2)
+    const spec = { ...family.draw(rng), patterns: chartPatternNames.slice(0, 4), trend: 0 }
+    const { support, query } = family.task(spec, rng)
+    const row = (set: typeof support, i: number) => set.x.data.subarray(32 * i, 32 * (i + 1)) as Float32Array
+    for (let i = 0; i < 12; i++) {
+      const distances = [0, 1, 2, 3].map((k) =>
+        row(query, i).reduce((sum, value, t) => sum + (value - row(support, k)[t]!) ** 2, 0),
+      )
+      expect(distances.indexOf(Math.min(...distances))).toBe(query.y.data[i])
+    }
+  })
+
+  test('regime tasks: later queries, and a ceiling that the true filter reaches', () => {
+    const family = regimeWindows({ market: preset('separable'), shots: 3, queries: 4, window: 12 })
+    const spec = family.draw(createRng(3))
+    const task = checkTask(family.task(spec, createRng(4)))
+    expect([...task.support.y.data]).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2])
+    expect(regimeCeiling(spec, task.query)).toBeGreaterThan(0.9)
+  })
+
+  test('return tasks: the target is the next bar of the input, in the same units', () => {
+    const family = regimeReturns({ market: preset('separable'), shots: 6, queries: 2, lags: 3 })
+    const { support } = checkTask(family.task(family.draw(createRng(3)), createRng(4)))
+    // The newest lag of row i + 1 is the target of row i.
+    for (let i = 0; i < 5; i++) expect(support.x.data[(i + 1) * 4 + 2]).toBe(support.y.data[i])
+    const [a, b, c, level] = support.x.data.slice(0, 4)
+    expect(level).toBeCloseTo(0.5 * Math.log((a! ** 2 + b! ** 2 + c! ** 2) / 3), 4)
+  })
+
+  test('varied markets differ in volatility and drift alone', () => {
+    const market = preset('crypto-daily')
+    const same = varyMarket(market, createRng(1), { volatility: 0, drift: 0 })
+    expect(same).toEqual(market)
+    expect(() => varyMarket(market, createRng(1), { drift: -1 })).toThrow('drift must be finite and ≥ 0')
+  })
+})

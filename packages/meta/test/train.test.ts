@@ -1,0 +1,121 @@
+import '@tensorflow/tfjs'
+import { createRng, type RegimenEvent, type Snapshot, snapshotFromJson, snapshotToJson } from '@regimen/core'
+import { flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
+import { expect, test } from 'vitest'
+import {
+  evaluate,
+  fomaml,
+  type MetaLearner,
+  maml,
+  metaTrain,
+  modelFromSnapshot,
+  modelToSnapshot,
+  reptile,
+  sampleFamily,
+  sinusoids,
+  type Weights,
+} from '../src/index.ts'
+
+const net = mlp({ sizes: [1, 16, 16, 1] })
+const family = sinusoids({ shots: 10 })
+const tasks = sampleFamily(family, { seed: 1 })
+const numbers = (weights: Weights) => flattenTree<TensorLeaf>(weights).leaves.flatMap(({ data }) => [...data])
+
+test('MAML learns to learn: one step from the trained start beats one step from the initial', async () => {
+  const learner = maml({ net, rate: 0.02 })
+  const { model, losses } = await metaTrain(learner, tasks, { iterations: 300, tasksPerBatch: 8, seed: 2, rate: 3e-3 })
+  const test = await sampleFamily(family, { seed: 'held out' }).batch(0, 100)
+  const before = await evaluate({ learner, params: learner.init(createRng(2).split('init')) }, test)
+  const after = await evaluate(model, test)
+  expect(losses.length).toBe(300)
+  // Of the same tasks, so compared task by task.
+  const gain = after.losses[1]!.values.map((value, i) => before.losses[1]!.values[i]! - value)
+  const mean = gain.reduce((a, b) => a + b, 0) / gain.length
+  const error = Math.sqrt(gain.reduce((sum, g) => sum + (g - mean) ** 2, 0)) / gain.length
+  expect(mean).toBeGreaterThan(3 * error)
+})
+
+test('a checkpoint through JSON continues to the same bytes', async () => {
+  const learner = fomaml({ net })
+  const options = { iterations: 12, tasksPerBatch: 4, validation: await tasks.batch(99, 5), validateEvery: 4 }
+  const whole = await metaTrain(learner, tasks, options)
+  const saved: Snapshot[] = []
+  await metaTrain(learner, tasks, { ...options, checkpointEvery: 5, onCheckpoint: (one) => void saved.push(one) })
+  const from = snapshotFromJson(snapshotToJson(saved[0]!))
+  const resumed = await metaTrain(learner, tasks, { ...options, from })
+  expect(numbers(resumed.model.params)).toEqual(numbers(whole.model.params))
+  expect([...resumed.losses]).toEqual([...whole.losses.slice(5)])
+  await expect(metaTrain(maml({ net }), tasks, { from })).rejects.toThrow('the checkpoint is of meta/fomaml/training')
+})
+
+test('eagerly and compiled alike', async () => {
+  const learner = maml({ net: mlp({ sizes: [1, 4, 1], activation: 'tanh' }), steps: 2 })
+  const run = (execution: 'eager' | 'compiled') =>
+    metaTrain(learner, tasks, { iterations: 2, tasksPerBatch: 2, compile: { execution } })
+  const [a, b] = [await run('eager'), await run('compiled')]
+  a.losses.forEach((loss, i) => {
+    expect(Math.abs(loss - b.losses[i]!)).toBeLessThan(1e-4 * loss)
+  })
+})
+
+test('an iteration that ends in NaN is taken back, reported, and repeated with half the rates', async () => {
+  const events: RegimenEvent[] = []
+  const learner = maml({ net, steps: 5, rate: 1e6, bound: Number.POSITIVE_INFINITY })
+  const result = await metaTrain(learner, tasks, {
+    iterations: 3,
+    tasksPerBatch: 2,
+    recoveries: 60,
+    onEvent: (event) => events.push(event),
+  })
+  expect(result.recoveries).toBeGreaterThan(0)
+  expect(events.length).toBe(result.recoveries)
+  expect(events[0]!.type).toBe('meta/recover')
+  expect(numbers(result.model.params).every(Number.isFinite)).toBe(true)
+  const hopeless = metaTrain(learner, tasks, { iterations: 1, tasksPerBatch: 2, recoveries: 1 })
+  await expect(hopeless).rejects.toMatchObject({ code: 'DIVERGED' })
+})
+
+test('stops when the query loss is flat, when validation stalls, and on abort', async () => {
+  const still: MetaLearner = { ...reptile({ net, steps: 1 }), innerRate: 1e-9 }
+  const flat = await metaTrain(still, tasks, {
+    iterations: 500,
+    tasksPerBatch: 2,
+    rate: 1e-9,
+    flat: { window: 20, tolerance: 1 },
+  })
+  expect(flat).toMatchObject({ stopped: 'flat', iterations: 40 })
+  const stalled = await metaTrain(still, tasks, {
+    iterations: 500,
+    tasksPerBatch: 2,
+    rate: 1e-12,
+    validation: await tasks.batch(7, 4),
+    validateEvery: 5,
+    patience: 2,
+  })
+  // The first validation is the best; two more bring nothing.
+  expect(stalled).toMatchObject({ stopped: 'patience', iterations: 15 })
+  const signal = AbortSignal.abort(new Error('enough'))
+  await expect(metaTrain(still, tasks, { signal })).rejects.toThrow('enough')
+})
+
+test('a bad task of a sampler is an error before the first iteration', async () => {
+  const bad = {
+    batch: async () =>
+      (await tasks.batch(0, 1)).map((task) => ({ ...task, query: { ...task.query, weights: new Float32Array(3) } })),
+  }
+  let reports = 0
+  await expect(metaTrain(fomaml({ net }), bad, { onReport: () => reports++ })).rejects.toThrow(
+    'query.weights must hold',
+  )
+  expect(reports).toBe(0)
+  await expect(metaTrain(fomaml({ net }), tasks, { patience: 2 })).rejects.toThrow('patience needs validation tasks')
+})
+
+test('a model goes through a snapshot', () => {
+  const learner = maml({ net })
+  const params = learner.init(createRng(3))
+  const copy = modelFromSnapshot(learner, snapshotFromJson(snapshotToJson(modelToSnapshot({ learner, params }))))
+  expect(numbers(copy.params)).toEqual(numbers(params))
+  const other = maml({ net: mlp({ sizes: [1, 8, 1] }) })
+  expect(() => modelFromSnapshot(other, modelToSnapshot({ learner, params }))).toThrow('net.0.kernel')
+})

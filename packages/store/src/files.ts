@@ -1,0 +1,108 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { RegimenError } from '@regimen/core'
+
+/**
+ * The file operations that the folder drivers stand on. Pass another one to inject faults (a full disk, a failing fsync) or to
+ * count; every write goes through it.
+ */
+export interface FileOperations {
+  open(path: string, flags: string): Promise<FileHandle>
+  /** Writes all bytes; a short write is an error. */
+  write(file: FileHandle, bytes: Uint8Array): Promise<void>
+  /** Forces what was written to the disk. */
+  sync(file: FileHandle): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  mkdir(path: string): Promise<void>
+}
+
+/** The file operations of the operating system. */
+export const systemFiles: FileOperations = {
+  open: (path, flags) => open(path, flags),
+  async write(file, bytes) {
+    const { bytesWritten } = await file.write(bytes)
+    if (bytesWritten === bytes.length) return
+    if (bytesWritten === 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' })
+    // The rest tells the real reason, or succeeds.
+    await systemFiles.write(file, bytes.subarray(bytesWritten))
+  },
+  sync: (file) => file.sync(),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => unlink(path),
+  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+}
+
+/** Makes a rename survive a power cut. Windows has no such call and does not need it: its renames are journaled. */
+export async function syncFolder(files: FileOperations, folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await files.open(folder, 'r')
+  try {
+    await files.sync(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Renames, patiently: on Windows a virus scanner may hold a fresh file for a moment. */
+export async function renamePatiently(files: FileOperations, from: string, to: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await files.rename(from, to)
+      return
+    } catch (error) {
+      if (process.platform !== 'win32' || attempt === 9 || !BUSY.has(codeOf(error) ?? '')) throw error
+      await new Promise((done) => setTimeout(done, 10 << Math.min(attempt, 5)))
+    }
+  }
+}
+
+const BUSY = new Set(['EPERM', 'EACCES', 'EBUSY'])
+
+/** Writes a file so that there is either all of it or none: temporary file, fsync, rename, fsync of the folder. */
+export async function writeAtomically(
+  files: FileOperations,
+  target: string,
+  temporary: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const handle = await files.open(temporary, 'wx')
+  try {
+    try {
+      for await (const chunk of chunks) await files.write(handle, chunk)
+      await files.sync(handle)
+    } finally {
+      await handle.close()
+    }
+    await renamePatiently(files, temporary, target)
+  } catch (error) {
+    await files.remove(temporary).catch(() => {})
+    throw error
+  }
+  await syncFolder(files, dirname(target))
+}
+
+/** The `code` of a system error. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
+/** Turns a system error into one that says what to do; a RegimenError passes unchanged. */
+export function explained(error: unknown, where: string, what: string): RegimenError {
+  if (error instanceof RegimenError) return error
+  const code = codeOf(error) ?? 'UNKNOWN'
+  const [name, hint] = WAYS_OUT[code] ?? ['STORE_IO', 'What was committed before is intact; look at the cause.']
+  const detail = error instanceof Error ? error.message : String(error)
+  return new RegimenError(`${what}: ${detail}.`, { code: name, where, hint, cause: error })
+}
+
+const WAYS_OUT: { readonly [code: string]: readonly [string, string] } = {
+  ENOSPC: ['DISK_FULL', 'Free space (gc removes what no version needs); what was committed before is intact.'],
+  EDQUOT: ['DISK_FULL', 'Free space (gc removes what no version needs); what was committed before is intact.'],
+  EROFS: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
+  EACCES: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
+  EPERM: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
+}
+
+export { readdir, readFile, stat, utimes }
