@@ -79,6 +79,29 @@ describe('Gaussian mixture', () => {
     expect(() => fitGaussianMixture([], { components: 1 })).toThrow('there must be observations')
   })
 
+  // scikit-learn 1.2, GaussianMixture(2, n_init=5, tol=1e-13, reg_covar=1e-6), computed 2026-11-21 on this very series.
+  it.each([
+    ['full', -450.8720674204833, 957.5710468085387],
+    ['tied', -450.9006969987846, 942.4027845194398],
+    ['diagonal', -451.75264755761566, 949.1818594523357],
+    ['spherical', -451.83543497825787, 939.1970866631525],
+  ] as const)('equals the peer on our own series: %s', (covariance, logLikelihood, bic) => {
+    const x = Array.from({ length: 160 }, (_, t) => {
+      const first = t % 40 < 20
+      return [Math.sin(t * t) + (first ? 0 : 3), Math.cos(3 * t * t) + (first ? 0 : -2)]
+    })
+    const model = fitGaussianMixture(x, {
+      components: 2,
+      covariance,
+      floor: 0,
+      regularization: 1e-6,
+      tolerance: 1e-13,
+      maxIterations: 5000,
+    })
+    expect(model.logLikelihood).toBeCloseTo(logLikelihood, 6)
+    expect(model.bic).toBeCloseTo(bic, 5)
+  })
+
   const faithful = reference('faithful.json')
   it.skipIf(!faithful)('reaches −1130.2640 on Old Faithful', () => {
     const { x } = JSON.parse(faithful!) as { x: number[] }

@@ -193,7 +193,7 @@ function hamerly(
       let u = upper[t]! + moved[label]!
       const l = lower[t]! - (label === mover ? runnerUp : largest)
       lower[t] = l
-      const bound = l > half[label]! ? l : half[label]!
+      const bound = Math.max(l, half[label]!)
       if (u > bound) {
         u = Math.sqrt(squared(x, t * d, centres, label * d, d))
         if (u > bound) {

@@ -31,7 +31,7 @@ export interface KMedoidsModel {
  * import { fitKMedoids } from '@regimen/regimes'
  *
  * const { medoids, cost } = fitKMedoids([0, 1, 2, 10, 11, 99], { clusters: 2 })
- * cost // => 23
+ * cost // => 20
  * medoids.includes(5) // => true
  * ```
  *
