@@ -23,8 +23,9 @@ export function library(overrides: Options = {}): Config {
     clean: false,
     dts: false,
     silent: true,
-    // Bundlers know a module of Node by its prefix, and node:sqlite exists only with it.
+    // Bundlers tell what only Node has by its prefix.
     removeNodeProtocol: false,
+    external: [/^node:/],
     ...overrides,
   })
 }
