@@ -124,5 +124,8 @@ export function perSampleGradients<P>(
  * ```
  */
 export function addTaskAxis<P>(params: P, tasks: number): P {
-  return mapTree((leaf: tf.Tensor) => tf.add(tf.expandDims(leaf, 0), tf.zeros([tasks, ...leaf.shape.map(() => 1)])), params)
+  return mapTree(
+    (leaf: tf.Tensor) => tf.add(tf.expandDims(leaf, 0), tf.zeros([tasks, ...leaf.shape.map(() => 1)])),
+    params,
+  )
 }
