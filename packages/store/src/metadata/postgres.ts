@@ -4,7 +4,20 @@ import type { LogLine } from '../log.ts'
 import type { MetadataDriver } from './driver.ts'
 
 /** Where {@link postgresMetadata} finds its database. */
-export interface PostgresMetadataOptions extends PoolConfig {
+export interface PostgresMetadataOptions {
+  /** All of it in one: `postgres://user:password@host:port/database`. */
+  connectionString?: string
+  /** Host name, or the directory of a Unix socket. @default 'localhost' */
+  host?: string
+  /** TCP port, 1 to 65535. @default 5432 */
+  port?: number
+  user?: string
+  password?: string
+  database?: string
+  /** Encrypts the connection; an object is handed to Node's TLS. @default false */
+  ssl?: boolean | { readonly [option: string]: unknown }
+  /** Most connections at a time, 1 or more. @default 10 */
+  max?: number
   /** Table of the log; made when it does not exist. One store, one table. @default 'regimen_log' */
   table?: string
 }
