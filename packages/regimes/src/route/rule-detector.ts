@@ -27,7 +27,10 @@ export type RuleConfig = {
   readonly average?: number
   /** Slope of the average from which there is a trend, in percent a bar, above 0. @default 0.02 */
   readonly slope?: number
-  /** Measures the slope in units of ATR / close / 10 instead of percent, for markets of any volatility. @default false */
+  /**
+   * Measures the slope against the range instead of in percent, for markets of any volatility: a trend begins at 5 × `slope`
+   * average true ranges a bar, a tenth of one by default. @default false
+   */
   readonly scaled?: boolean
   /** Bars of the average true range, from 2. @default 14 */
   readonly range?: number
@@ -91,9 +94,9 @@ export const ruleDetector: LiveFactory<RuleConfig, RuleBar, undefined, RuleRegim
         const level = before / average
         const change = (bar.close - oldest) / average / level
         const now = rangeWith(bar)
-        const unit = scaled ? (now / bar.close / 10) * 1 : 0.01
+        const unit = scaled ? (5 * now) / bar.close : 0.01
         const steps = unit > 0 ? change / unit : 0
-        const trend = steps > slope * (scaled ? 50 : 1) ? 0 : steps < -slope * (scaled ? 50 : 1) ? 2 : 1
+        const trend = steps > slope ? 0 : steps < -slope ? 2 : 1
         const known = Math.min(seen, memory)
         const usual = known > 0 ? median(ranges.subarray(0, known)) : now
         return NAMES[2 * trend + (now > ratio * usual ? 1 : 0)]!
