@@ -16,13 +16,13 @@ function numbers(shape: number[], seed: number): TensorLeaf {
   return { dtype: 'float32', shape, data: Float32Array.from({ length: size }, () => rng.normal()) }
 }
 
-/** Moves every weight away from its initial zeros and ones; variances stay positive. */
-function disturb(model: tf.LayersModel): void {
+/** Replaces every weight, so that none keeps an unseeded draw or its initial zero or one; variances are positive. */
+function reweigh(model: tf.LayersModel): void {
   let seed = 1
   for (const layer of model.layers) {
     const weights = layer.getWeights().map((w) => {
       const noise = toTensors(numbers(w.shape, seed++))
-      return tf.add(w, layer.getClassName() === 'BatchNormalization' ? tf.square(noise) : tf.mul(noise, 0.3))
+      return layer.getClassName() === 'BatchNormalization' ? tf.add(tf.square(noise), 0.5) : tf.mul(noise, 0.5)
     })
     layer.setWeights(weights)
   }
@@ -113,7 +113,7 @@ const models: [string, () => tf.layers.Layer[], number[]][] = [
 describe('the adapted net answers as the model does', () => {
   test.each(models)('%s', async (_, build, shape) => {
     const model = tf.sequential({ layers: build() })
-    disturb(model)
+    reweigh(model)
     const net = fromLayersModel(model) as Net<unknown>
     const params = net.init(createRng(1)) as never
     const x = numbers(shape, 99)
