@@ -1,6 +1,7 @@
-import { RegimenError } from '@regimen/core'
+import { createRng, RegimenError } from '@regimen/core'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { gunzip, loadCsv } from '../src/index.ts'
+import { gunzip, loadCsv, loadCsvStream } from '../src/index.ts'
 
 const at = (iso: string) => Date.parse(iso)
 const csv = (rows: string[], header = 'time,open,high,low,close,volume') => [header, ...rows].join('\n')
@@ -189,4 +190,91 @@ test('what is no price file is refused', () => {
   for (const text of ['', '\n\n', 'hello', 'a,b,c\n1,2,3', 'time,open,high,low\n2020-01-01,1,1,1']) {
     expect(() => loadCsv(text)).toThrow(RegimenError)
   }
+})
+
+describe('the quick way through plain cells', () => {
+  test('numbers are what Number makes of them, to the last bit, however many digits', () => {
+    // Digits before and after the sign on both sides of what the scanner takes (nine each, fifteen in all).
+    const digits = (max: number) => fc.stringMatching(new RegExp(`^\\d{1,${max}}$`))
+    const cell = fc.tuple(digits(12), fc.option(digits(14))).map(([a, b]) => (b === null ? `1${a}` : `1${a}.${b}`))
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 1, maxLength: 20 }), (cells) => {
+        const rows = cells.map((x, i) => `${1_600_000_000 + 60 * i},${x},${x},${x},${x},${x}`)
+        const { bars } = loadCsv(csv(rows), { interval: '1m' })
+        cells.forEach((x, i) => {
+          expect(bars.close[i]).toBe(Number(x))
+          expect(bars.volume![i]).toBe(Number(x))
+        })
+      }),
+      { seed: 11, numRuns: 200 },
+    )
+  })
+
+  test('every minute of two days around a leap day, with and without seconds', () => {
+    const from = at('2024-02-28T23:00:00Z')
+    const iso = (i: number) => new Date(from + 60_000 * i).toISOString()
+    const forms = [
+      (i: number) => iso(i).slice(0, 16),
+      (i: number) => iso(i).slice(0, 19).replace('T', ' '),
+      (i: number) => `${iso(i).slice(0, 19)}Z`,
+      (i: number) => String(from + 60_000 * i),
+    ]
+    const rows = Array.from({ length: 2880 }, (_, i) => `${forms[i % forms.length]!(i)},1,2,0.5,1.5,7`)
+    const { bars } = loadCsv(csv(rows))
+    expect(bars.time.length).toBe(2880)
+    expect(Array.from(bars.time)).toEqual(rows.map((_, i) => from + 60_000 * i))
+  })
+
+  test.each(['2023-02-29 10:00', '2024-02-28 24:00', '2024-02-28 10:60', '2024-02-2810:00', '2024-02-28 1a:00'])(
+    'no time: %s',
+    (cell) => {
+      expect(() => loadCsv(csv([`${cell}:00,1,2,0.5,1.5,7`, '2024-03-05 10:00:00,1,2,0.5,1.5,7']))).toThrow(/badTime/)
+    },
+  )
+
+  test('a row that lacks cells does not keep those of the row before in its place', () => {
+    const rows = ['2024-01-01,1,2,0.5,1.5,7', '2024-01-02,1,2,0.5', '2024-01-03,1,2,0.5,1.5,7']
+    expect(() => loadCsv(csv(rows))).toThrow(/line 3.*missing/)
+  })
+})
+
+describe('streams', () => {
+  // Minutes from the 11th of January: day and month can be told apart from the 13th on.
+  const rows = Array.from({ length: 5000 }, (_, i) => {
+    const time = new Date(at('2021-01-11') + 60_000 * i).toISOString()
+    return `${time.slice(5, 7)}/${time.slice(8, 10)}/2021 ${time.slice(11, 16)},"1",2,0.5,1.${i},7`
+  })
+  const bytes = new TextEncoder().encode(csv(rows))
+
+  test('any cut of the file gives what the whole gives', async () => {
+    const whole = loadCsv(bytes)
+    expect(whole.bars.time[1]).toBe(at('2021-01-11T00:01:00Z'))
+    expect(bytes.length).toBeGreaterThan(2 * 65_536)
+    const rng = createRng(5)
+    for (let round = 0; round < 20; round++) {
+      const pieces: Uint8Array[] = []
+      for (let p = 0; p < bytes.length; ) {
+        const q = p + rng.int(1, round < 15 ? 40_000 : 200)
+        pieces.push(bytes.subarray(p, q))
+        p = q
+      }
+      expect(await loadCsvStream(pieces)).toEqual(whole)
+    }
+  })
+
+  test('a file beyond the head in which the layout is looked for, asynchronously', async () => {
+    const many = Array.from({ length: 5000 }, (_, i) => `${1_600_000_000 + 60 * i},1,2,0.5,1.${i},7`)
+    const long = new TextEncoder().encode(csv(many))
+    async function* pieces() {
+      for (let p = 0; p < long.length; p += 50_001) yield long.subarray(p, p + 50_001)
+    }
+    expect(long.length).toBeGreaterThan(2 * 65_536)
+    expect(await loadCsvStream(pieces())).toEqual(loadCsv(long))
+  })
+
+  test('an empty stream, gzip and text are refused', async () => {
+    await expect(loadCsvStream([])).rejects.toThrow(/no line/)
+    await expect(loadCsvStream([Uint8Array.of(0x1f, 0x8b, 8)])).rejects.toThrow(/gzip/)
+    await expect(loadCsvStream(['a' as never])).rejects.toThrow(/Uint8Array/)
+  })
 })

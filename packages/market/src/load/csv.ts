@@ -1,8 +1,7 @@
 import { check, describe, RegimenError } from '@regimen/core'
+import { type CellRules, openRowTable, type RowTable, readRows } from './csv-rows.ts'
 import { detectLayout, type Layout } from './layout.ts'
-import { ascii, coerceNumber, parseNumber } from './number.ts'
 import { finish, type LoadedBars, type LoadOptions, type RawBars } from './raw.ts'
-import { clock, type DateOrder, NEEDS_ORDER, parseTime, revealedOrder } from './time.ts'
 
 /** Options of {@link loadCsv}. */
 export interface LoadCsvOptions extends LoadOptions {
@@ -39,7 +38,8 @@ export interface LoadCsvOptions extends LoadOptions {
 }
 
 const WHERE = 'market/load-csv'
-const NAMES = ['', 'time', 'open', 'high', 'low', 'close', 'volume', 'adjusted close', 'time of day']
+/** Bytes of a stream in which its layout is looked for. */
+const HEAD = 65_536
 
 /**
  * Loads bars from CSV text or bytes in one pass over the bytes: no string is made for a cell that is a plain number or a
@@ -64,148 +64,97 @@ export function loadCsv(input: string | Uint8Array, options: LoadCsvOptions = {}
     'Read the file first.',
   )
   const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input
+  const layout = readLayout(bytes, options)
+  const table = openRowTable(estimateRows(bytes, layout.start), layout, options.dateOrder)
+  readRows(bytes, layout.start, layout, cellRules(options), table)
+  return complete(table, layout, options)
+}
+
+/**
+ * Loads bars from CSV bytes that come in pieces (`createReadStream(path)`, `response.body`), as {@link loadCsv} would from the
+ * whole file, without ever holding more of its text than a piece and a line. The layout is found in the first 64 kB. A `.csv.gz`
+ * goes through `DecompressionStream('gzip')` first.
+ *
+ * ```ts
+ * import { loadCsvStream } from '@regimen/market'
+ *
+ * const text = 'time,open,high,low,close\n2024-01-01,10,12,9,11\n2024-01-02,11,13,10,12\n'
+ * const bytes = new TextEncoder().encode(text)
+ * const { bars } = await loadCsvStream([bytes.subarray(0, 40), bytes.subarray(40)])
+ * Array.from(bars.close) // => [11, 12]
+ * ```
+ */
+export async function loadCsvStream(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: LoadCsvOptions = {},
+): Promise<LoadedBars> {
+  const rules = cellRules(options)
+  let held: Uint8Array = new Uint8Array(0)
+  let layout: Layout | undefined
+  let table: RowTable | undefined
+  const read = (bytes: Uint8Array, from: number): void => {
+    layout ??= readLayout(bytes, options)
+    table ??= openRowTable(HEAD, layout, options.dateOrder)
+    readRows(bytes, from, layout, rules, table)
+  }
+  for await (const piece of pieces) {
+    check(
+      piece instanceof Uint8Array,
+      WHERE,
+      () => `a stream must yield Uint8Arrays, got ${describe(piece)}.`,
+      'Leave the encoding of the stream unset.',
+    )
+    held = joined(held, piece)
+    const whole = held.lastIndexOf(10) + 1
+    if (whole === 0 || (!layout && held.length < HEAD)) continue
+    layout ??= readLayout(held, options)
+    const first = table === undefined
+    read(held.subarray(0, whole), first ? layout.start : 0)
+    held = held.slice(whole)
+  }
+  layout ??= readLayout(held, options)
+  read(held, table ? 0 : layout.start)
+  return complete(table!, layout, options)
+}
+
+function readLayout(bytes: Uint8Array, options: LoadCsvOptions): Layout {
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     throw new RegimenError('the input is gzip.', {
       code: 'COMPRESSED',
       where: WHERE,
-      hint: 'Pass loadCsv(await gunzip(bytes)).',
+      hint: "Pass loadCsv(await gunzip(bytes)), or the stream through DecompressionStream('gzip').",
     })
   }
-  const layout = detectLayout(bytes, options)
-  let raw = parseRows(bytes, layout, options, options.dateOrder)
-  if (raw.ambiguous >= 0) {
-    if (raw.revealed === undefined) {
-      throw new RegimenError(`line ${raw.ambiguous}: day and month cannot be told apart in any row of the file.`, {
-        code: 'AMBIGUOUS_DATE',
-        where: WHERE,
-        hint: "Pass { dateOrder: 'dmy' } or { dateOrder: 'mdy' }.",
-      })
-    }
-    raw = parseRows(bytes, layout, options, raw.revealed)
-  }
-  check(raw.time.length > 0, WHERE, () => 'the file holds no row of data.')
-  return finish(raw, options)
+  return detectLayout(bytes, options)
 }
 
-type ParsedRows = RawBars & { ambiguous: number; revealed: DateOrder | undefined }
+function cellRules(options: LoadCsvOptions): CellRules {
+  return { unit: options.timeUnit, ofDay: options.date !== undefined }
+}
 
-function parseRows(
-  bytes: Uint8Array,
-  layout: Layout,
-  options: LoadCsvOptions,
-  givenOrder: DateOrder | undefined,
-): ParsedRows {
-  const { delimiter, decimal, roles } = layout
-  const size = bytes.length
-  const width = roles.length
-  const unit = options.timeUnit
-  const cells = new Float64Array(9)
-  const unparsable: { row: number; column: string; text: string }[] = []
-  let order = givenOrder
-  let revealed: DateOrder | undefined
-  let ambiguous = -1
-  let converted = 0
-  let capacity = estimateRows(bytes, layout.start)
-  let columns = allocate(capacity)
-  let lines = new Int32Array(capacity)
-  let row = 0
-  let line = layout.line - 1
-  let p = layout.start
-  while (p < size) {
-    line++
-    const head = bytes[p]!
-    if (head === 10 || head === 13) {
-      p++
-      if (head === 13 && bytes[p] === 10) p++
-      continue
-    }
-    if (head === 35) {
-      while (p < size && bytes[p] !== 10) p++
-      p++
-      continue
-    }
-    cells.fill(Number.NaN)
-    let filled = 0
-    let column = 0
-    for (;;) {
-      let start = p
-      let end: number
-      let quoted = false
-      while (delimiter !== 32 && p < size && bytes[p] === 32) p++
-      if (bytes[p] === 34) {
-        quoted = true
-        start = ++p
-        while (p < size && bytes[p] !== 34 && bytes[p] !== 10) p++
-        end = p
-        while (p < size && bytes[p] !== delimiter && bytes[p] !== 10 && bytes[p] !== 13) p++
-      } else {
-        start = p
-        let c = 0
-        while (p < size) {
-          c = bytes[p]!
-          if (c === delimiter || c === 10 || c === 13) break
-          p++
-        }
-        end = p
-      }
-      const role = column < width ? roles[column]! : 0
-      column++
-      if (role !== 0) {
-        while (end > start && bytes[end - 1] === 32) end--
-        let value: number
-        if (role === 1) {
-          value = parseTime(bytes, start, end, order, unit)
-          if (value === NEEDS_ORDER) {
-            if (ambiguous < 0) ambiguous = line
-            value = Number.NaN
-          } else if (order === undefined) {
-            revealed = revealedOrder(bytes, start, end)
-            order = revealed
-          }
-          if (Number.isNaN(value) && options.date !== undefined) {
-            value = parseNumber(bytes, start, end, 46)
-          }
-        } else if (role === 8) {
-          value = end > start ? clock(bytes, start, end) : Number.NaN
-        } else {
-          value = parseNumber(bytes, start, end, decimal)
-          if (Number.isNaN(value) || quoted) {
-            const text = !Number.isNaN(value) ? '' : ascii(bytes, start, end)
-            const slow = !Number.isNaN(value) ? value : coerceNumber(text, decimal === 44 ? ',' : '.')
-            if (slow === undefined) {
-              if (unparsable.length < 100) unparsable.push({ row, column: NAMES[role]!, text: describe(text) })
-            } else if (!Number.isNaN(slow) && (quoted || !/^[+-]?[\d.]+e[+-]?\d+$/i.test(text))) converted++
-            value = slow ?? Number.NaN
-          }
-        }
-        cells[role] = value
-        if (end > start) filled++
-      }
-      if (p >= size || bytes[p] !== delimiter) break
-      p++
-    }
-    if (p < size && bytes[p] === 13) p++
-    if (p < size && bytes[p] === 10) p++
-    if (filled === 0) continue
-    if (row === capacity) {
-      capacity *= 2
-      columns = columns.map((values) => grow(values, new Float64Array(capacity)))
-      lines = grow(lines, new Int32Array(capacity))
-    }
-    const ofDay = cells[8]!
-    columns[0]![row] = !Number.isNaN(ofDay) || roles.includes(8) ? cells[1]! + ofDay : cells[1]!
-    for (let k = 1; k < 7; k++) columns[k]![row] = cells[k + 1]!
-    lines[row] = line
-    row++
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return b
+  const out = new Uint8Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
+}
+
+/** Settles the dates that could be read in two ways and hands the rows to validation. */
+function complete(table: RowTable, layout: Layout, options: LoadCsvOptions): LoadedBars {
+  const { columns, lines, rows, converted, unparsable, order, doubtful, monthFirst } = table
+  const [, time] = columns
+  check(rows > 0, WHERE, () => 'the file holds no row of data.')
+  if (order === undefined && doubtful.length > 0) {
+    throw new RegimenError(`line ${lines[doubtful[0]!]}: day and month cannot be told apart in any row of the file.`, {
+      code: 'AMBIGUOUS_DATE',
+      where: WHERE,
+      hint: "Pass { dateOrder: 'dmy' } or { dateOrder: 'mdy' }.",
+    })
   }
-  return {
-    ...scaled(columns, row, layout, options),
-    line: lines.subarray(0, row),
-    converted,
-    unparsable,
-    ambiguous,
-    revealed,
-  }
+  if (order === 'mdy') for (let k = 0; k < doubtful.length; k++) time![doubtful[k]!]! += monthFirst[k]!
+  const raw = scaled(columns.slice(1), rows, layout, options)
+  return finish({ ...raw, line: lines.subarray(0, rows), converted, unparsable }, options)
 }
 
 /** Applies time offsets, Lean's price scale and the adjustment for splits and dividends. */
@@ -250,13 +199,4 @@ function estimateRows(bytes: Uint8Array, start: number): number {
     lines++
   }
   return lines === 0 ? 16 : Math.ceil(((bytes.length - start) / (p - start)) * lines * 1.05) + 16
-}
-
-function allocate(capacity: number): Float64Array[] {
-  return Array.from({ length: 7 }, () => new Float64Array(capacity))
-}
-
-function grow<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from)
-  return to
 }

@@ -1,4 +1,4 @@
-const POWERS = Float64Array.from({ length: 23 }, (_, k) => Number(`1e${k}`))
+export const POWERS: Float64Array = Float64Array.from({ length: 23 }, (_, k) => Number(`1e${k}`))
 
 /**
  * Reads a plain decimal number from bytes without allocating; NaN for anything else. Up to 15 significant digits and 22

@@ -10,7 +10,7 @@ export type TimeUnit = 's' | 'ms' | 'us' | 'ns'
 export const NEEDS_ORDER: number = Number.NEGATIVE_INFINITY
 
 const DAY = 86_400_000
-const UNIT_MS: { readonly [unit in TimeUnit]: number } = { s: 1000, ms: 1, us: 1e-3, ns: 1e-6 }
+export const UNIT_MS: { readonly [unit in TimeUnit]: number } = { s: 1000, ms: 1, us: 1e-3, ns: 1e-6 }
 const MONTHS = 'janfebmaraprmayjunjulaugsepoctnovdec'
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
