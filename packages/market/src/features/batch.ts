@@ -1,37 +1,28 @@
 import type { Bars } from '../bars.ts'
+import { ENTROPY_TERMS } from './dependence.ts'
 import type { Catalog } from './families.ts'
-import { logRatio } from './rolling.ts'
-import type { Batch } from './types.ts'
+import { openTimeframe } from './history.ts'
+import { compile, type Program } from './kernel/compile.ts'
+import type { Expression } from './kernel/expression.ts'
+import { INPUTS, openSeries } from './series.ts'
 
-// Rows at a time: what a family reads and writes stays in the second-level cache.
-const CHUNK = 8192
+/** Rows at a time: what a chunk is computed from and through stays in the cache. */
+const CHUNK = 2048
 
 /**
- * Computes the wanted features of one timeframe over whole bars; NaN before each one's warm-up. Since no feature looks back further
- * than its warm-up, the bars are cut into chunks that begin that much earlier.
+ * Computes the wanted features of one timeframe over whole bars; NaN before each one's warm-up. The formulas run as WebAssembly, two rows
+ * at a time; where the platform forbids that, every bar is pushed through the live form instead, many times slower.
  */
 export function batchColumns(bars: Bars, catalog: Catalog): (Float64Array | undefined)[] {
   const size = bars.time.length
-  // One allocation: the system hands out and takes back large pages at once.
-  const all = new Float64Array(size * catalog.wanted.filter(Boolean).length)
-  let used = 0
-  const columns = catalog.wanted.map((is) => (is ? all.subarray(used++ * size, used * size) : undefined))
-  const lead = catalog.warmup
-  const buffers = allocate(Math.min(size, CHUNK + lead))
-  // Backwards, so that each chunk overwrites the lead of the one after it, which is not warm there.
-  for (let start = CHUNK * Math.floor(Math.max(0, size - 1) / CHUNK); start >= 0; start -= CHUNK) {
-    const from = Math.max(0, start - lead)
-    const end = Math.min(size, start + CHUNK)
-    const batch = prepare(bars, from, end, buffers)
-    let k = 0
-    for (const family of catalog.families) {
-      const own = columns.slice(k, k + family.features.length)
-      family.batch(
-        batch,
-        own.map((column) => column?.subarray(from, end)),
-      )
-      k += own.length
-    }
+  const columns = catalog.wanted.map((is) => (is ? new Float64Array(size) : undefined))
+  const compiled = compiledOf(catalog)
+  if (compiled) runChunks(bars, catalog, compiled, columns)
+  else pushAll(bars, catalog, columns)
+  let k = 0
+  for (const { features, byTime } of catalog.families) {
+    byTime?.(bars.time, columns.slice(k, k + features.length))
+    k += features.length
   }
   catalog.features.forEach(({ warmup }, f) => {
     columns[f]?.fill(Number.NaN, 0, Math.min(size, warmup - 1))
@@ -39,68 +30,75 @@ export function batchColumns(bars: Bars, catalog: Catalog): (Float64Array | unde
   return columns
 }
 
-interface Buffers {
-  readonly base: readonly Float64Array[]
-  readonly temps: Float64Array[]
-  readonly shared: Map<string, Float64Array>
+type Columns = readonly (Float64Array | undefined)[]
+
+interface Compiled {
+  readonly program: Program
+  /** Which feature each output of the program is. */
+  readonly features: readonly number[]
 }
 
-function allocate(length: number): Buffers {
-  const base = Array.from({ length: 6 }, () => new Float64Array(length))
-  return { base, temps: [], shared: new Map() }
-}
-
-function prepare(bars: Bars, from: number, end: number, { base, temps, shared }: Buffers): Batch {
-  const size = end - from
-  const known = new Set<string>()
-  const view = (values: Float64Array): Float64Array => values.subarray(from, end)
-  const [open, high, low, close] = [view(bars.open), view(bars.high), view(bars.low), view(bars.close)]
-  const cut = base.map((values) => values.subarray(0, size))
-  const [logOpen, logHigh, logLow, logClose, ret, trueRange] = cut
-  for (let i = 0; i < size; i++) {
-    const c = close[i]!
-    const log = Math.log(c)
-    logClose![i] = log
-    logOpen![i] = log + logRatio(open[i]!, c)
-    logHigh![i] = log + logRatio(high[i]!, c)
-    logLow![i] = log + logRatio(low[i]!, c)
-  }
-  ret![0] = 0
-  trueRange![0] = high[0]! - low[0]!
-  for (let i = 1; i < size; i++) {
-    ret![i] = logClose![i]! - logClose![i - 1]!
-    trueRange![i] = rangeWith(high[i]!, low[i]!, close[i - 1]!)
-  }
-  return {
-    size,
-    time: view(bars.time),
-    open,
-    high,
-    low,
-    close,
-    volume: bars.volume ? view(bars.volume) : open,
-    logOpen: logOpen!,
-    logHigh: logHigh!,
-    logLow: logLow!,
-    logClose: logClose!,
-    ret: ret!,
-    trueRange: trueRange!,
-    temp(k) {
-      temps[k] ??= new Float64Array(base[0]!.length)
-      return temps[k].subarray(0, size)
-    },
-    shared(key, fill) {
-      const column = shared.get(key) ?? new Float64Array(base[0]!.length)
-      shared.set(key, column)
-      const values = column.subarray(0, size)
-      if (!known.has(key)) fill(values)
-      known.add(key)
-      return values
-    },
+/** Since no feature looks back further than its warm-up, the bars are cut into chunks that begin that much earlier. */
+function runChunks(bars: Bars, catalog: Catalog, { program, features }: Compiled, columns: Columns): void {
+  const size = bars.time.length
+  const { inputs, outputs } = program
+  const series = [bars.open, bars.high, bars.low, bars.close, bars.volume ?? bars.open]
+  for (let start = 0; start < size; start += CHUNK) {
+    const from = Math.max(0, start - catalog.warmup)
+    const end = Math.min(size, start + CHUNK)
+    for (let k = 0; k < series.length; k++) inputs[k]!.set(series[k]!.subarray(from, end))
+    inputs[INPUTS - 1]!.fill(bars.close[from]!, 0, end - from)
+    program.run(end - from)
+    for (let k = 0; k < features.length; k++) {
+      columns[features[k]!]!.set(outputs[k]!.subarray(start - from, end - from), start)
+    }
   }
 }
 
-/** Wilder's true range: the bar's range, stretched to the close before. */
-export function rangeWith(high: number, low: number, before: number): number {
-  return Math.max(high, before) - Math.min(low, before)
+function pushAll(bars: Bars, catalog: Catalog, columns: Columns): void {
+  const { time, open, high, low, close, volume } = bars
+  const live = openTimeframe(catalog, undefined)
+  for (let i = 0; i < time.length; i++) {
+    live.push({
+      time: time[i]!,
+      open: open[i]!,
+      high: high[i]!,
+      low: low[i]!,
+      close: close[i]!,
+      ...(volume && { volume: volume[i]! }),
+    })
+    for (let f = 0; f < columns.length; f++) {
+      const column = columns[f]
+      if (column) column[i] = live.values[f]!
+    }
+  }
+}
+
+const compiledCatalogs = new WeakMap<Catalog, Compiled | 'forbidden'>()
+
+/** The catalog's formulas as a program, made on first use; undefined where WebAssembly is absent or forbidden. */
+function compiledOf(catalog: Catalog): Compiled | undefined {
+  let known = compiledCatalogs.get(catalog)
+  if (!known) {
+    const formulas: Expression[] = []
+    const features: number[] = []
+    const series = openSeries()
+    let k = 0
+    for (const family of catalog.families) {
+      const all = family.formulas?.(series) ?? []
+      all.forEach((formula, j) => {
+        if (!catalog.wanted[k + j]) return
+        formulas.push(formula)
+        features.push(k + j)
+      })
+      k += family.features.length
+    }
+    try {
+      known = { program: compile(formulas, INPUTS, CHUNK + catalog.warmup, ENTROPY_TERMS), features }
+    } catch {
+      known = 'forbidden'
+    }
+    compiledCatalogs.set(catalog, known)
+  }
+  return known === 'forbidden' ? undefined : known
 }

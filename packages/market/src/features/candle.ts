@@ -1,3 +1,4 @@
+import { max, min, ratio, sub } from './kernel/expression.ts'
 import type { Columns, FeatureFamily } from './types.ts'
 
 /** Shape of the bar itself, as shares of its range, 0 for a bar without range: `body` (signed), `upperShadow`, `lowerShadow`. */
@@ -7,14 +8,13 @@ export const candle: FeatureFamily = {
     { name: 'upperShadow', warmup: 1 },
     { name: 'lowerShadow', warmup: 1 },
   ],
-  batch(bars, out) {
-    const [body, upper, lower] = out
-    for (let i = 0; i < bars.size; i++) {
-      const range = bars.high[i]! - bars.low[i]!
-      if (body) body[i] = range === 0 ? 0 : (bars.close[i]! - bars.open[i]!) / range
-      if (upper) upper[i] = range === 0 ? 0 : (bars.high[i]! - top(bars, i)) / range
-      if (lower) lower[i] = range === 0 ? 0 : (bottom(bars, i) - bars.low[i]!) / range
-    }
+  formulas({ open, high, low, close }) {
+    const range = sub(high, low)
+    return [
+      ratio(sub(close, open), range, 0),
+      ratio(sub(high, max(open, close)), range, 0),
+      ratio(sub(min(open, close), low), range, 0),
+    ]
   },
   push(bars, out, k) {
     const { at } = bars

@@ -1,6 +1,27 @@
+import {
+  add,
+  div,
+  type Expression,
+  eq,
+  integerAdd,
+  keep,
+  lag,
+  le,
+  logRatio,
+  lookup,
+  max,
+  min,
+  mul,
+  select,
+  square,
+  sub,
+  words,
+} from './kernel/expression.ts'
+import { fold, type Moments, moments, rollingSum } from './kernel/windows.ts'
 import type { FeatureFamily } from './types.ts'
 
 const W = 50
+const BLOCKS = [5, 5, 2]
 const LAGS = [1, 5]
 const HURST = 128
 // The middle one of the scales 1, 2, 4, 8, 16 has no weight in the slope of a line through evenly spaced points.
@@ -22,37 +43,16 @@ export const dependence: FeatureFamily = {
     { name: `hurst_${HURST}`, warmup: HURST },
     { name: 'entropy_60', warmup: 60 },
   ],
-  batch(bars, out) {
-    const { size, ret, logClose, close } = bars
-    const [short, long, hurst, entropy] = out
-    if (short) rollingAutocorrelation(ret, W, LAGS[0]!, short)
-    if (long) rollingAutocorrelation(ret, W, LAGS[1]!, long)
-    if (hurst) {
-      const [m1, m2, m8, m16] = SCALES.map((tau, s) => {
-        const sum = bars.temp(s)
-        rollingSquares(logClose, tau, HURST - tau, sum)
-        return sum
-      })
-      for (let i = HURST - 1; i < size; i++) hurst[i] = hurstOf(m1![i]!, m2![i]!, m8![i]!, m16![i]!)
-    }
-    if (!entropy) return
-    const counts = new Int32Array(6)
-    const patterns = new Uint8Array(size)
-    let sum = 0
-    for (let i = 2; i < size; i++) {
-      const now = pattern(close[i - 2]!, close[i - 1]!, close[i]!)
-      patterns[i] = now
-      const more = counts[now]!
-      counts[now] = more + 1
-      sum += CLOGC[more + 1]! - CLOGC[more]!
-      if (i >= PATTERNS + 2) {
-        const old = patterns[i - PATTERNS]!
-        const less = counts[old]!
-        counts[old] = less - 1
-        sum += CLOGC[less - 1]! - CLOGC[less]!
-      }
-      entropy[i] = (LOG_PATTERNS - sum / PATTERNS) / LOG_6
-    }
+  formulas({ ret, level, close }) {
+    const windows = moments(ret, BLOCKS)
+    const [one, two, eight, sixteen] = SCALES.map((tau) => rollingSum(square(sub(level, lag(level, tau))), HURST - tau))
+    const counts = keep(fold(integerAdd, patternOf(lag(close, 2), lag(close, 1), close), PATTERNS))
+    const terms = Array.from({ length: 6 }, (_, pattern) => lookup(counts, pattern)).reduce(add)
+    return [
+      ...LAGS.map((k) => autocorrelation(ret, windows, k)),
+      hurst(one!, two!, eight!, sixteen!),
+      div(sub(LOG_PATTERNS, div(terms, PATTERNS)), LOG_6),
+    ]
   },
   push({ at, ret, logClose, close }, out, k) {
     const anchor = ret[at]!
@@ -89,19 +89,19 @@ const liveSums = new Float64Array(LAGS.length)
 
 // c ln c for every possible count of 58 patterns, in multiples of 2^-40: sums and differences of them are exact, so a
 // running one does not drift.
-const CLOGC = Float64Array.from({ length: 61 }, (_, c) =>
+export const ENTROPY_TERMS: Float64Array = Float64Array.from({ length: 61 }, (_, c) =>
   c === 0 ? 0 : Math.round(c * Math.log(c) * 2 ** 40) / 2 ** 40,
 )
-const LOG_PATTERNS = CLOGC[PATTERNS]! / PATTERNS
+const LOG_PATTERNS = ENTROPY_TERMS[PATTERNS]! / PATTERNS
 
 function entropyOf(counts: Int32Array): number {
   const s =
-    CLOGC[counts[0]!]! +
-    CLOGC[counts[1]!]! +
-    CLOGC[counts[2]!]! +
-    CLOGC[counts[3]!]! +
-    CLOGC[counts[4]!]! +
-    CLOGC[counts[5]!]!
+    ENTROPY_TERMS[counts[0]!]! +
+    ENTROPY_TERMS[counts[1]!]! +
+    ENTROPY_TERMS[counts[2]!]! +
+    ENTROPY_TERMS[counts[3]!]! +
+    ENTROPY_TERMS[counts[4]!]! +
+    ENTROPY_TERMS[counts[5]!]!
   return (LOG_PATTERNS - s / PATTERNS) / LOG_6
 }
 
@@ -124,78 +124,35 @@ function hurstOf(sum1: number, sum2: number, sum8: number, sum16: number): numbe
   return slope < 0 ? 0 : Math.min(slope, 1)
 }
 
-/** Rolling sum over `w` moves of the square of x_i − x_{i−lag}, as `rollingSum` would have it. */
-function rollingSquares(x: Float64Array, lag: number, w: number, out: Float64Array): void {
-  const suffix = new Float64Array(w + 1)
-  out.fill(Number.NaN, 0, lag)
-  for (let b = lag; b < x.length; b += w) {
-    if (b === lag) suffix.fill(Number.NaN)
-    else {
-      for (let j = w - 1, s = 0; j > 0; j--) {
-        const d = x[b - w + j]! - x[b - w + j - lag]!
-        suffix[j] = s += d * d
-      }
-    }
-    suffix[w] = 0
-    const end = Math.min(b + w, x.length)
-    for (let i = b, s = 0; i < end; i++) {
-      const d = x[i]! - x[i - lag]!
-      s += d * d
-      out[i] = s + suffix[i - b + 1]!
-    }
-  }
+/** {@link pattern} as a formula, whose value is one in the byte of that pattern: sums of it count all six at once. */
+function patternOf(a: Expression, b: Expression, c: Expression): Expression {
+  const [p0, p1, p2, p3, p4, p5] = Array.from({ length: 6 }, (_, p) =>
+    p < 4 ? words(1 << (8 * p), 0) : words(0, 1 << (8 * (p - 4))),
+  )
+  const rising = select(le(b, c), p0!, select(le(a, c), p1!, p2!))
+  return select(le(a, b), rising, select(le(a, c), p3!, select(le(b, c), p4!, p5!)))
+}
+
+/** {@link hurstOf} as a formula. */
+function hurst(sum1: Expression, sum2: Expression, sum8: Expression, sum16: Expression): Expression {
+  const wide = div(mul(sum16, HURST - 1), mul(sum1, HURST - 16))
+  const near = div(mul(sum8, HURST - 2), mul(sum2, HURST - 8))
+  const slope = mul(0.05 / Math.LN2, logRatio(mul(square(wide), near), 1))
+  const held = select(eq(sum2, 0), 1, max(0, min(1, slope)))
+  return select(eq(sum1, 0), 0.5, select(eq(min(sum8, sum16), 0), 0, held))
 }
 
 /**
- * Rolling autocorrelation at one lag in O(1) a value: sums of d_t, d_{t−k}, d_t d_{t−k} and d_t² over the pairs of the
- * window, as a suffix of the block before and a prefix of this one, relative to the return at the block's start. The mean
- * and the squares take in the first k returns of the window, which have no partner.
+ * Σ (r_t − m)(r_{t−k} − m) = V − ½ (what the first and the last k values add to V + Σ (r_t − r_{t−k})²), where V = Σ (r_t − m)²: no
+ * term is much larger than V, so nothing cancels.
  */
-function rollingAutocorrelation(x: Float64Array, w: number, lag: number, out: Float64Array): void {
-  const m = w - lag
-  const sums = [0, 1, 2, 3].map(() => new Float64Array(m + 1))
-  const [now, then, cross, square] = sums
-  out.fill(Number.NaN, 0, lag)
-  for (let b = lag; b < x.length; b += m) {
-    const anchor = x[b]!
-    let s1 = 0
-    let s2 = 0
-    let s3 = 0
-    let s4 = 0
-    if (b === lag) for (const values of sums) values.fill(Number.NaN)
-    else {
-      for (let j = m - 1; j > 0; j--) {
-        const d = x[b - m + j]! - anchor
-        const e = x[b - m + j - lag]! - anchor
-        now![j] = s1 += d
-        then![j] = s2 += e
-        cross![j] = s3 += d * e
-        square![j] = s4 += d * d
-      }
-    }
-    for (const values of sums) values[m] = 0
-    s1 = s2 = s3 = s4 = 0
-    const end = Math.min(b + m, x.length)
-    for (let i = b; i < end; i++) {
-      const d = x[i]! - anchor
-      const e = x[i - lag]! - anchor
-      s1 += d
-      s2 += e
-      s3 += d * e
-      s4 += d * d
-      const j = i - b + 1
-      const a = s1 + now![j]!
-      let total = a
-      let squares = s4 + square![j]!
-      for (let k = i - w + 1; k <= i - m; k++) {
-        const f = x[k]! - anchor
-        total += f
-        squares += f * f
-      }
-      const mean = total / w
-      const variation = squares - total * mean
-      const shared = s3 + cross![j]! - mean * (a + s2 + then![j]!) + m * mean * mean
-      out[i] = variation <= 0 ? 0 : shared / variation
-    }
-  }
+function autocorrelation(ret: Expression, { offset, powers }: Moments, k: number): Expression {
+  const kept = keep(offset)
+  const total = keep(powers[0]!)
+  const ends = Array.from({ length: 2 * k }, (_, j) => {
+    const back = j < k ? j : W - 1 - (j - k)
+    return square(back === 0 ? kept : sub(sub(lag(ret, back), ret), kept))
+  }).reduce(add)
+  const moves = rollingSum(square(sub(ret, lag(ret, k))), W - k)
+  return select(eq(total, 0), 0, sub(1, div(add(ends, moves), mul(2, total))))
 }

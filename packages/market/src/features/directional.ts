@@ -1,5 +1,6 @@
+import { abs, add, both, div, type Expression, gt, lag, mul, ratio, sub, where } from './kernel/expression.ts'
+import { exponential } from './kernel/windows.ts'
 import { wilderWindow } from './oscillators.ts'
-import { rollingEma, rollingEmas } from './rolling.ts'
 import type { Columns, FeatureFamily } from './types.ts'
 import { emaAt } from './window.ts'
 
@@ -18,33 +19,15 @@ export const directional: FeatureFamily = {
     { name: 'adx_14', warmup: 2 * W },
   ],
   own: 3,
-  batch(bars, out) {
-    const { size, close, high, low, trueRange } = bars
-    const [atr, spread, adx] = out
-    const seed = bars.temp(0)
-    const up = bars.temp(1)
-    const down = bars.temp(2)
-    const smoothUp = bars.temp(3)
-    const smoothDown = bars.temp(4)
-    const range = bars.temp(5)
-    if (atr || spread) rollingEma(trueRange, N, 1 / N, W, range, seed)
-    if (atr) for (let i = 0; i < size; i++) atr[i] = range[i]! / close[i]!
-    if (!spread && !adx) return
-    up[0] = 0
-    down[0] = 0
-    for (let i = 1; i < size; i++) {
-      const rise = high[i]! - high[i - 1]!
-      const fall = low[i - 1]! - low[i]!
-      up[i] = rise > fall && rise > 0 ? rise : 0
-      down[i] = fall > rise && fall > 0 ? fall : 0
-    }
-    rollingEmas(up, down, N, 1 / N, W, smoothUp, smoothDown, seed, bars.temp(6))
-    if (spread) for (let i = 0; i < size; i++) spread[i] = ratio(smoothUp[i]! - smoothDown[i]!, range[i]!)
-    if (!adx) return
-    for (let i = 0; i < size; i++) up[i] = Math.abs(ratio(smoothUp[i]! - smoothDown[i]!, smoothUp[i]! + smoothDown[i]!))
-    // The averages over bars 1 … W are the first without the first bar, which has no bar before it.
-    up[W - 1] = Number.NaN
-    rollingEma(up, N, 1 / N, W, adx, seed)
+  formulas({ high, low, close, trueRange }) {
+    const rise = sub(high, lag(high, 1))
+    const fall = sub(lag(low, 1), low)
+    const smooth = (value: Expression): Expression => exponential(value, N, 1 / N, W)
+    const range = smooth(trueRange)
+    const up = smooth(where(both(gt(rise, fall), gt(rise, 0)), rise))
+    const down = smooth(where(both(gt(fall, rise), gt(fall, 0)), fall))
+    const spread = mul(100, sub(up, down))
+    return [div(range, close), ratio(spread, range, 0), smooth(abs(ratio(spread, add(up, down), 0)))]
   },
   push(bars, out, k) {
     const { at, close, trueRange, own } = bars
@@ -55,8 +38,8 @@ export const directional: FeatureFamily = {
     const smoothUp = emaAt(up!, at, N, 1 / N, W)
     const smoothDown = emaAt(down!, at, N, 1 / N, W)
     out[k] = range / close[at]!
-    out[k + 1] = ratio(smoothUp - smoothDown, range)
-    dx![at] = Math.abs(ratio(smoothUp - smoothDown, smoothUp + smoothDown))
+    out[k + 1] = percent(smoothUp - smoothDown, range)
+    dx![at] = Math.abs(percent(smoothUp - smoothDown, smoothUp + smoothDown))
     out[k + 2] = emaAt(dx!, at, N, 1 / N, W)
   },
 }
@@ -73,6 +56,6 @@ function minusMove({ high, low }: Columns, i: number): number {
   return down > up && down > 0 ? down : 0
 }
 
-function ratio(part: number, whole: number): number {
+function percent(part: number, whole: number): number {
   return whole === 0 ? 0 : (100 * part) / whole
 }

@@ -1,7 +1,9 @@
-import { rollingShape, rollingSum } from './rolling.ts'
-import type { Batch, FeatureFamily } from './types.ts'
+import { abs, add, div, eq, gt, lag, lt, mul, ratio, select, sqrt, square, sub, where } from './kernel/expression.ts'
+import { moments, rollingSum } from './kernel/windows.ts'
+import type { FeatureFamily } from './types.ts'
 
 const W = 60
+const BLOCKS = [4, 5, 3]
 const PATH = 20
 
 /**
@@ -16,23 +18,18 @@ export const distribution: FeatureFamily = {
     { name: 'efficiency_20', warmup: PATH + 1 },
     { name: 'upShare_20', warmup: PATH + 1 },
   ],
-  batch(bars, out) {
-    const { size, ret } = bars
-    const [skew, kurtosis, efficiency, upShare] = out
-    if (skew || kurtosis) rollingShape(ret, W, skew ?? bars.temp(0), kurtosis ?? bars.temp(1))
-    if (efficiency) kaufman(bars, efficiency)
-    if (!upShare) return
-    let up = 0
-    let down = 0
-    for (let i = 0; i < size; i++) {
-      if (ret[i]! > 0) up++
-      else if (ret[i]! < 0) down++
-      if (i >= PATH) {
-        if (ret[i - PATH]! > 0) up--
-        else if (ret[i - PATH]! < 0) down--
-      }
-      upShare[i] = up + down === 0 ? 0.5 : up / (up + down)
-    }
+  formulas({ ret, level }) {
+    const [m2, m3, m4] = moments(ret, BLOCKS, 4).powers
+    const variance = div(m2!, W)
+    const still = eq(variance, 0)
+    const rises = rollingSum(where(gt(ret, 0), 1), PATH)
+    const falls = rollingSum(where(lt(ret, 0), 1), PATH)
+    return [
+      select(still, 0, div(div(m3!, W), mul(variance, sqrt(variance)))),
+      select(still, 0, sub(div(div(m4!, W), square(variance)), 3)),
+      ratio(abs(sub(level, lag(level, PATH))), rollingSum(abs(ret), PATH), 0),
+      ratio(rises, add(rises, falls), 0.5),
+    ]
   },
   push({ at, ret, logClose }, out, k) {
     let path = 0
@@ -62,13 +59,4 @@ export const distribution: FeatureFamily = {
     out[k] = m2 > 0 ? m3 / W / (m2 * Math.sqrt(m2)) : 0
     out[k + 1] = m2 > 0 ? m4 / W / (m2 * m2) - 3 : 0
   },
-}
-
-function kaufman(bars: Batch, out: Float64Array): void {
-  const { size, ret, logClose } = bars
-  const path = bars.temp(0)
-  const sum = bars.temp(1)
-  for (let i = 0; i < size; i++) path[i] = Math.abs(ret[i]!)
-  rollingSum(path, PATH, sum)
-  for (let i = PATH; i < size; i++) out[i] = sum[i] === 0 ? 0 : Math.abs(logClose[i]! - logClose[i - PATH]!) / sum[i]!
 }

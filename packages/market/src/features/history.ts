@@ -1,7 +1,7 @@
 import { type ArrayLeaf, arrayLeaf } from '@regimen/core'
 import type { Bar } from '../bars.ts'
-import { rangeWith } from './batch.ts'
 import type { Catalog } from './families.ts'
+import { logRatioOf } from './kernel/expression.ts'
 import type { Recent } from './types.ts'
 
 const SHARED = 11
@@ -87,8 +87,11 @@ export function openTimeframe(catalog: Catalog, saved: SavedTimeframe | undefine
       logLow![at] = Math.log(bar.low)
       logClose![at] = Math.log(bar.close)
       const first = count === 1
-      ret![at] = first ? 0 : logClose![at]! - logClose![at - 1]!
-      trueRange![at] = first ? bar.high - bar.low : rangeWith(bar.high, bar.low, close![at - 1]!)
+      // To the last bit what the batch computes: where returns hardly vary, their shape is that of rounding errors.
+      ret![at] = first ? 0 : logRatioOf(bar.close, close![at - 1]!)
+      trueRange![at] = first
+        ? bar.high - bar.low
+        : Math.max(bar.high, close![at - 1]!) - Math.min(bar.low, close![at - 1]!)
       let k = 0
       for (let f = 0; f < recents.length; f++) {
         const family = catalog.families[f]!

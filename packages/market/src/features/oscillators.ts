@@ -1,6 +1,8 @@
-import { levelEma, rollingEmas, rollingMax, rollingMin } from './rolling.ts'
+import { add, div, type Expression, keep, lag, max, mul, ratio, sub } from './kernel/expression.ts'
+import { exponential, rollingMax, rollingMin, rollingSum } from './kernel/windows.ts'
+import type { Series } from './series.ts'
 import { closeEma, emaWindow } from './trend.ts'
-import type { Batch, FeatureFamily } from './types.ts'
+import type { FeatureFamily } from './types.ts'
 import { emaAt, maxAt, minAt, sumAt } from './window.ts'
 
 const RSI = [7, 14]
@@ -14,24 +16,13 @@ export const wilderWindow = (n: number): number => 10 * n
 export const rsi: FeatureFamily = {
   features: RSI.map((n) => ({ name: `rsi_${n}`, warmup: wilderWindow(n) + 1 })),
   own: 2,
-  batch(bars, out) {
-    const { size, close } = bars
-    const gain = bars.temp(0)
-    const loss = bars.temp(1)
-    const up = bars.temp(2)
-    const down = bars.temp(3)
-    gain[0] = 0
-    loss[0] = 0
-    for (let i = 1; i < size; i++) {
-      const d = close[i]! - close[i - 1]!
-      gain[i] = Math.max(d, 0)
-      loss[i] = d < 0 ? -d : 0
-    }
-    RSI.forEach((n, f) => {
-      const column = out[f]
-      if (!column) return
-      rollingEmas(gain, loss, n, 1 / n, wilderWindow(n), up, down, bars.temp(4), bars.temp(5))
-      for (let i = 0; i < size; i++) column[i] = share(up[i]!, down[i]!)
+  formulas({ close }) {
+    const move = sub(close, lag(close, 1))
+    const gain = keep(max(move, 0))
+    const loss = keep(max(sub(0, move), 0))
+    return RSI.map((n) => {
+      const [up, down] = [gain, loss].map((side) => exponential(side, n, 1 / n, wilderWindow(n)))
+      return ratio(mul(100, up!), add(up!, down!), 50)
     })
   },
   push({ at, close, own }, out, k) {
@@ -62,22 +53,10 @@ export const macd: FeatureFamily = {
     { name: 'macdHistogram', warmup: emaWindow(SLOW) + emaWindow(SIGNAL) - 1 },
   ],
   own: 1,
-  batch(bars, out) {
-    const { size, close } = bars
-    const line = bars.temp(0)
-    const smooth = bars.temp(1)
-    const fast = closeEma(bars, FAST)
-    const slow = closeEma(bars, SLOW)
-    const begin = Math.min(size, emaWindow(SLOW) - 1)
-    for (let i = begin; i < size; i++) line[i] = fast[i]! - slow[i]!
-    levelEma(line.subarray(begin), SIGNAL, 2 / (SIGNAL + 1), emaWindow(SIGNAL), smooth.subarray(begin))
-    const [value, signal, histogram] = out
-    for (let i = begin; i < size; i++) {
-      const scale = 1 / close[i]!
-      if (value) value[i] = line[i]! * scale
-      if (signal) signal[i] = smooth[i]! * scale
-      if (histogram) histogram[i] = (line[i]! - smooth[i]!) * scale
-    }
+  formulas(series) {
+    const line = keep(sub(closeEma(series, FAST), closeEma(series, SLOW)))
+    const signal = exponential(line, SIGNAL, 2 / (SIGNAL + 1), emaWindow(SIGNAL))
+    return [line, signal, sub(line, signal)].map((value) => div(value, series.close))
   },
   push({ at, close, own }, out, k) {
     const line = own[0]!
@@ -103,14 +82,10 @@ export const stochastic: FeatureFamily = {
     { name: 'stochD_14_3', warmup: STOCHASTIC + SMOOTH - 1 },
   ],
   own: 1,
-  batch(bars, out) {
-    const { size, close } = bars
-    const [k, d] = out
-    const top = highest(bars)
-    const bottom = lowest(bars)
-    const raw = k ?? bars.temp(0)
-    for (let i = 0; i < size; i++) raw[i] = 100 * position(close[i]!, bottom[i]!, top[i]!)
-    if (d) for (let i = SMOOTH - 1; i < size; i++) d[i] = (raw[i - 2]! + raw[i - 1]! + raw[i]!) / SMOOTH
+  formulas(series) {
+    const { close } = series
+    const raw = keep(mul(100, positionOf(close, lowest(series), highest(series))))
+    return [raw, div(rollingSum(raw, SMOOTH), SMOOTH)]
   },
   push({ at, high, low, close, own }, out, k) {
     const series = own[0]!
@@ -121,18 +96,23 @@ export const stochastic: FeatureFamily = {
 }
 
 /** Highest high of 14 bars; wider windows are joined from it. */
-export function highest(bars: Batch): Float64Array {
-  return bars.shared('highest', (out) => rollingMax(bars.high, STOCHASTIC, out))
+export function highest({ high }: Series): Expression {
+  return keep(rollingMax(high, STOCHASTIC))
 }
 
 /** Lowest low of 14 bars. */
-export function lowest(bars: Batch): Float64Array {
-  return bars.shared('lowest', (out) => rollingMin(bars.low, STOCHASTIC, out))
+export function lowest({ low }: Series): Expression {
+  return keep(rollingMin(low, STOCHASTIC))
 }
 
 /** Where a price stands between bottom (0) and top (1); one half where they are the same. */
 export function position(price: number, bottom: number, top: number): number {
   return top === bottom ? 0.5 : (price - bottom) / (top - bottom)
+}
+
+/** {@link position} as a formula. */
+export function positionOf(price: Expression, bottom: Expression, top: Expression): Expression {
+  return ratio(sub(price, bottom), sub(top, bottom), 0.5)
 }
 
 function share(up: number, down: number): number {

@@ -1,11 +1,13 @@
-import { highest, lowest, position } from './oscillators.ts'
-import { rollingMax, rollingMin, rollingVariance } from './rolling.ts'
+import { add, div, eq, keep, lag, max, min, mul, select, sqrt, sub } from './kernel/expression.ts'
+import { fold, moments, rollingMax } from './kernel/windows.ts'
+import { highest, lowest, position, positionOf } from './oscillators.ts'
 import type { FeatureFamily } from './types.ts'
 import { maxAt, meanAt, minAt, varianceAt } from './window.ts'
 
 const RANGES = [20, 60]
 const DRAWDOWNS = [60, 250]
 const BAND = 20
+const BLOCKS = [5, 4]
 
 /**
  * Where the close stands in what was seen lately:
@@ -21,45 +23,22 @@ export const range: FeatureFamily = {
     { name: `bollinger_${BAND}`, warmup: BAND },
     { name: `bollingerWidth_${BAND}`, warmup: BAND },
   ],
-  batch(bars, out) {
-    const { size, high, low, close, logClose } = bars
-    const top = bars.temp(0)
-    const bottom = bars.temp(1)
-    RANGES.forEach((n, f) => {
-      const column = out[f]
-      if (!column) return
-      if (n < 28) {
-        // Two windows of 14 that overlap cover 15 to 28 bars.
-        const high14 = highest(bars)
-        const low14 = lowest(bars)
-        const back = n - 14
-        for (let i = back; i < size; i++) {
-          const a = high14[i]!
-          const b = high14[i - back]!
-          const c = low14[i]!
-          const d = low14[i - back]!
-          column[i] = position(close[i]!, Math.min(c, d), Math.max(a, b))
-        }
-        return
-      }
-      rollingMax(high, n, top)
-      rollingMin(low, n, bottom)
-      for (let i = 0; i < size; i++) column[i] = position(close[i]!, bottom[i]!, top[i]!)
-    })
-    DRAWDOWNS.forEach((n, f) => {
-      const column = out[RANGES.length + f]
-      if (!column) return
-      rollingMax(logClose, n, top)
-      for (let i = 0; i < size; i++) column[i] = logClose[i]! - top[i]!
-    })
-    const [percent, width] = out.slice(RANGES.length + DRAWDOWNS.length)
-    if (!percent && !width) return
-    rollingVariance(close, BAND, top, bottom)
-    for (let i = 0; i < size; i++) {
-      const sigma = Math.sqrt(bottom[i]!)
-      if (percent) percent[i] = band(close[i]!, top[i]!, sigma)
-      if (width) width[i] = (4 * sigma) / top[i]!
-    }
+  formulas(series) {
+    const { close, level } = series
+    // Two windows of 14 that overlap cover 20.
+    const top = keep(fold(max, highest(series), 2, RANGES[0]! - 14))
+    const bottom = keep(fold(min, lowest(series), 2, RANGES[0]! - 14))
+    const fifty = keep(rollingMax(level, 50))
+    const { offset, powers } = moments(close, BLOCKS)
+    const sigma = sqrt(div(powers[0]!, BAND))
+    return [
+      positionOf(close, bottom, top),
+      positionOf(close, fold(min, bottom, 3, 20), fold(max, top, 3, 20)),
+      sub(level, max(fifty, lag(fifty, 10))),
+      sub(level, fold(max, fifty, 5, 50)),
+      select(eq(sigma, 0), 0.5, sub(0.5, div(offset, mul(4, sigma)))),
+      div(mul(4, sigma), add(close, offset)),
+    ]
   },
   push({ at, high, low, close, logClose }, out, k) {
     let f = k

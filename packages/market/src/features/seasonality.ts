@@ -12,7 +12,8 @@ export const seasonality: FeatureFamily = {
     { name: `${name}Sin`, warmup: 1 },
     { name: `${name}Cos`, warmup: 1 },
   ]),
-  batch({ time, size }, out) {
+  byTime(time, out) {
+    const size = time.length
     const [hourSin, hourCos] = out
     const calendar = new Float64Array(6)
     for (let begin = 0; begin < size; ) {

@@ -1,5 +1,7 @@
-import { levelEma, logRatio, rollingSum } from './rolling.ts'
-import type { Batch, FeatureFamily } from './types.ts'
+import { add, div, type Expression, keep, lag, logRatio, mul, sub } from './kernel/expression.ts'
+import { exponential, fold, rollingSum } from './kernel/windows.ts'
+import type { Series } from './series.ts'
+import type { FeatureFamily } from './types.ts'
 import { emaAt, sumAt } from './window.ts'
 
 const DISTANCES = [10, 20, 50, 100]
@@ -10,8 +12,8 @@ const EMAS = [12, 26]
 export const emaWindow = (n: number): number => 6 * n
 
 /** The exponential average of n closes, which trend and MACD share. */
-export function closeEma(bars: Batch, n: number): Float64Array {
-  return bars.shared(`ema${n}`, (out) => levelEma(bars.close, n, 2 / (n + 1), emaWindow(n), out))
+export function closeEma({ close }: Series, n: number): Expression {
+  return keep(exponential(close, n, 2 / (n + 1), emaWindow(n)))
 }
 
 /**
@@ -27,35 +29,24 @@ export const trend: FeatureFamily = {
     ...EMAS.map((n) => ({ name: `emaSlope_${n}`, warmup: emaWindow(n) + 1 })),
   ],
   own: 2,
-  batch(bars, out) {
-    const { size, close } = bars
-    const mean = bars.temp(0)
-    const half = bars.temp(1)
-    let summed = 0
-    DISTANCES.forEach((n, f) => {
-      const s = SLOPES.indexOf(n)
-      const distance = out[f]
-      const slope = s < 0 ? undefined : out[DISTANCES.length + s]
-      if (!distance && !slope) return
-      // A window twice as long is the sum of two.
-      if (n === 2 * summed) {
-        half.set(mean)
-        for (let i = n - 1; i < size; i++) mean[i] = half[i]! + half[i - summed]!
-      } else rollingSum(close, n, mean)
-      summed = n
-      if (distance) for (let i = n - 1; i < size; i++) distance[i] = logRatio(close[i]! * n, mean[i]!)
-      if (slope) for (let i = n - 1 + STEP; i < size; i++) slope[i] = logRatio(mean[i]!, mean[i - STEP]!) / STEP
-    })
-    const first = DISTANCES.length + SLOPES.length
-    EMAS.forEach((n, f) => {
-      const distance = out[first + f]
-      const slope = out[first + EMAS.length + f]
-      if (!distance && !slope) return
-      const average = closeEma(bars, n)
-      const begin = emaWindow(n)
-      if (distance) for (let i = begin - 1; i < size; i++) distance[i] = logRatio(close[i]!, average[i]!)
-      if (slope) for (let i = begin; i < size; i++) slope[i] = logRatio(average[i]!, average[i - 1]!)
-    })
+  formulas(series) {
+    const { close, level } = series
+    const ten = keep(rollingSum(close, 10))
+    const fifty = keep(fold(add, ten, 5, 10))
+    const sums = [ten, keep(fold(add, ten, 2, 10)), fifty, fold(add, fifty, 2, 50)]
+    const toMean = sums.map((sum, k) => logRatio(mul(close, DISTANCES[k]!), sum))
+    const toEma = EMAS.map((n) => logRatio(close, closeEma(series, n)))
+    // The logarithm of an average is that of the close less its distance: it needs no logarithm of its own.
+    const change = (distance: Expression, rows: number): Expression => {
+      const average = sub(level, distance)
+      return div(sub(average, lag(average, rows)), rows)
+    }
+    return [
+      ...toMean,
+      ...SLOPES.map((n) => change(toMean[DISTANCES.indexOf(n)]!, STEP)),
+      ...toEma,
+      ...toEma.map((distance) => change(distance, 1)),
+    ]
   },
   push({ at, close, logClose, own }, out, k) {
     let f = k

@@ -1,4 +1,7 @@
-/** Columns that every feature of one timeframe is computed from; in batch whole series, live the last bars. */
+import type { Expression } from './kernel/expression.ts'
+import type { Series } from './series.ts'
+
+/** Columns that every feature of one timeframe is computed from. */
 export interface Columns {
   readonly open: Float64Array
   readonly high: Float64Array
@@ -15,16 +18,6 @@ export interface Columns {
   readonly ret: Float64Array
   /** Wilder's true range; high - low at the very first bar. */
   readonly trueRange: Float64Array
-}
-
-/** A whole series, for the batch form. */
-export interface Batch extends Columns {
-  readonly size: number
-  readonly time: Float64Array
-  /** The k-th scratch column; shared by all families, so its content lasts for one family's batch only. */
-  temp(k: number): Float64Array
-  /** A series that several families read, computed once by the first that asks. */
-  shared(key: string, fill: (out: Float64Array) => void): Float64Array
 }
 
 /** Columns to write; undefined where a feature is not wanted. */
@@ -49,8 +42,8 @@ export interface FeatureDefinition {
 }
 
 /**
- * A family of features that share work. `batch` and `push` are two independent forms of the same definition: whole columns
- * in tight loops, and one bar over its window; both look back at most `warmup` bars.
+ * A family of features that share work, in two independent forms of the same definition: formulas, computed over whole columns,
+ * and one bar over its window. Both look back at most `warmup` bars.
  */
 export interface FeatureFamily {
   readonly features: readonly FeatureDefinition[]
@@ -58,6 +51,9 @@ export interface FeatureFamily {
   readonly volume?: boolean
   /** Number of own series. @default 0 */
   readonly own?: number
-  batch(bars: Batch, out: Outputs): void
+  /** One formula a feature; absent where the features depend on the time alone. */
+  formulas?(series: Series): readonly Expression[]
+  /** Writes the columns that depend on the bars' times alone. */
+  byTime?(time: Float64Array, out: Outputs): void
   push(bars: Recent, out: Float64Array, k: number): void
 }

@@ -1,4 +1,5 @@
-import { rollingSum, rollingSums, rollingVariance } from './rolling.ts'
+import { add, div, eq, keep, logRatio, max, mul, select, sqrt, square, sub } from './kernel/expression.ts'
+import { fold, rollingSum, variation } from './kernel/windows.ts'
 import type { FeatureFamily } from './types.ts'
 import { varianceAt } from './window.ts'
 
@@ -25,51 +26,23 @@ export const volatility: FeatureFamily = {
     { name: 'garmanKlass_20', warmup: W },
     { name: 'yangZhang_20', warmup: W + 1 },
   ],
-  batch(bars, out) {
-    const { size, ret, logOpen, logHigh, logLow, logClose } = bars
-    const [vol20, vol60, ratio, parkinson, garmanKlass, yangZhang] = out
-    const a = bars.temp(0)
-    const b = bars.temp(1)
-    const c = bars.temp(2)
-    const d = bars.temp(3)
-    for (let i = 0; i < size; i++) {
-      a[i] = ret[i]! * ret[i]!
-      b[i] = rogersSatchell(logOpen[i]!, logHigh[i]!, logLow[i]!, logClose[i]!)
-    }
-    // One window of 20 is the sum of two of 10, and one of 60 that of three of 20.
-    if (ratio) rollingSum(a, 10, c)
-    if (ratio) for (let i = 0; i < size; i++) ratio[i] = c[i]!
-    rollingSums(a, b, W, c, d)
-    if (vol20) for (let i = 0; i < size; i++) vol20[i] = Math.sqrt(c[i]! / W)
-    if (vol60 || ratio) {
-      for (let i = 3 * W - 1; i < size; i++) {
-        const mean = (c[i]! + c[i - W]! + c[i - 2 * W]!) / (3 * W)
-        if (vol60) vol60[i] = Math.sqrt(mean)
-        if (ratio) ratio[i] = halfLog(ratio[i]! / 10, mean)
-      }
-    }
-    if (yangZhang) for (let i = 0; i < size; i++) yangZhang[i] = (1 - K) * positive(d[i]! / W)
-    if (parkinson || garmanKlass) {
-      for (let i = 0; i < size; i++) {
-        const high = logHigh[i]! - logLow[i]!
-        const day = logClose[i]! - logOpen[i]!
-        a[i] = high * high
-        b[i] = day * day
-      }
-      rollingSums(a, b, W, c, d)
-      if (parkinson) for (let i = 0; i < size; i++) parkinson[i] = Math.sqrt(c[i]! * (PARKINSON / W))
-      if (garmanKlass) {
-        for (let i = 0; i < size; i++) garmanKlass[i] = Math.sqrt(positive((0.5 * c[i]! - GK * d[i]!) / W))
-      }
-    }
-    if (!yangZhang) return
-    a[0] = 0
-    for (let i = 1; i < size; i++) a[i] = logOpen[i]! - logClose[i - 1]!
-    rollingVariance(a, W, c, d)
-    for (let i = 0; i < size; i++) a[i] = logClose[i]! - logOpen[i]!
-    rollingVariance(a, W, c, b)
-    const sample = W / (W - 1)
-    for (let i = 0; i < size; i++) yangZhang[i] = Math.sqrt(sample * (d[i]! + K * b[i]!) + yangZhang[i]!)
+  formulas({ ret, logOpen, logHigh, logLow }) {
+    const ten = keep(rollingSum(square(ret), 10))
+    const twenty = keep(fold(add, ten, 2, 10))
+    const sixty = fold(add, twenty, 3, W)
+    const range = rollingSum(square(sub(logHigh, logLow)), W)
+    const day = rollingSum(square(logOpen), W)
+    const rogersSatchell = add(mul(logHigh, sub(logHigh, logOpen)), mul(logLow, sub(logLow, logOpen)))
+    const overnight = add(logOpen, ret)
+    const moved = add(variation(overnight, W), mul(K, variation(logOpen, W)))
+    return [
+      sqrt(div(twenty, W)),
+      sqrt(div(sixty, 3 * W)),
+      select(eq(ten, 0), 0, mul(0.5, logRatio(mul(ten, 6), sixty))),
+      sqrt(mul(range, PARKINSON / W)),
+      sqrt(div(max(0, sub(mul(0.5, range), mul(GK, day))), W)),
+      sqrt(add(div(moved, W - 1), mul(max(0, rollingSum(rogersSatchell, W)), (1 - K) / W))),
+    ]
   },
   push({ at, ret, logOpen, logHigh, logLow, logClose }, out, k) {
     const squares = (w: number): number => {

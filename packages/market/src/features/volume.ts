@@ -1,9 +1,11 @@
-import { logRatio, rollingSum, rollingSums, rollingVariance } from './rolling.ts'
+import { add, div, eq, gt, keep, lag, logRatio, lt, mul, ratio, select, sqrt, sub, where } from './kernel/expression.ts'
+import { merge, moments, rollingSum } from './kernel/windows.ts'
 import type { FeatureFamily } from './types.ts'
 import { meanAt, sumAt, varianceAt } from './window.ts'
 
 const W = 20
 const MFI = 14
+const BLOCKS = [5, 4]
 const SCORES = [20, 60]
 
 /**
@@ -22,44 +24,24 @@ export const volume: FeatureFamily = {
   ],
   volume: true,
   own: 4,
-  batch(bars, out) {
-    const { size, high, low, close, volume: traded } = bars
-    const a = bars.temp(0)
-    const b = bars.temp(1)
-    const c = bars.temp(2)
-    const d = bars.temp(3)
-    SCORES.forEach((n, f) => {
-      const column = out[f]
-      if (!column) return
-      rollingVariance(traded, n, a, b)
-      for (let i = 0; i < size; i++) column[i] = score(traded[i]!, a[i]!, b[i]!)
-    })
-    const [obv, mfi, vwap] = out.slice(SCORES.length)
-    if (obv || vwap) {
-      rollingSum(traded, W, c)
-      a[0] = 0
-      b[0] = typical(high[0]!, low[0]!, close[0]!) * traded[0]!
-      for (let i = 1; i < size; i++) {
-        a[i] = signed(close[i]! - close[i - 1]!, traded[i]!)
-        b[i] = typical(high[i]!, low[i]!, close[i]!) * traded[i]!
-      }
-      rollingSums(a, b, W, d, bars.temp(4))
-      const flow = bars.temp(4)
-      if (obv) for (let i = 0; i < size; i++) obv[i] = c[i] === 0 ? 0 : d[i]! / c[i]!
-      if (vwap) for (let i = W - 1; i < size; i++) vwap[i] = c[i] === 0 ? 0 : logRatio(close[i]! * c[i]!, flow[i]!)
-    }
-    if (!mfi) return
-    a[0] = 0
-    b[0] = 0
-    for (let i = 1, before = typical(high[0]!, low[0]!, close[0]!); i < size; i++) {
-      const price = typical(high[i]!, low[i]!, close[i]!)
-      const flow = price * traded[i]!
-      a[i] = price > before ? flow : 0
-      b[i] = price < before ? flow : 0
-      before = price
-    }
-    rollingSums(a, b, MFI, c, d)
-    for (let i = 0; i < size; i++) mfi[i] = share(c[i]!, d[i]!)
+  formulas({ high, low, close, volume: traded }) {
+    const twenty = moments(traded, BLOCKS)
+    const sixty = merge(traded, twenty, 3)
+    const total = keep(rollingSum(traded, W))
+    const move = sub(close, lag(close, 1))
+    const sign = sub(where(gt(move, 0), traded), where(lt(move, 0), traded))
+    const price = keep(div(add(add(high, low), close), 3))
+    const flow = keep(mul(price, traded))
+    const positive = rollingSum(where(gt(price, lag(price, 1)), flow), MFI)
+    const negative = rollingSum(where(lt(price, lag(price, 1)), flow), MFI)
+    return [
+      ...[twenty, sixty].map(({ count, offset, powers: [square] }) =>
+        select(eq(square!, 0), 0, div(sub(0, offset), sqrt(div(square!, count)))),
+      ),
+      ratio(rollingSum(sign, W), total, 0),
+      ratio(mul(100, positive), add(positive, negative), 50),
+      select(eq(total, 0), 0, logRatio(mul(close, total), rollingSum(flow, W))),
+    ]
   },
   push({ at, high, low, close, logClose, volume: traded, own }, out, k) {
     const [flow, positive, negative, sign] = own

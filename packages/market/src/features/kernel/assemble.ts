@@ -1,0 +1,81 @@
+/** Bytes of WebAssembly: only what the kernels need of the format (WebAssembly Core 2.0, chapter 5). */
+export type Code = readonly number[]
+
+const I32 = 0x7f
+const V128 = 0x7b
+
+/** A function of two 32-bit numbers, the first and the last byte of its rows, with vectors as its other locals. */
+export interface KernelFunction {
+  readonly vectors: number
+  readonly body: Code
+}
+
+/** An unsigned number, seven bits at a time. */
+export function unsigned(value: number): number[] {
+  const out: number[] = []
+  let rest = value
+  do {
+    const byte = rest % 128
+    rest = Math.floor(rest / 128)
+    out.push(rest > 0 ? byte + 128 : byte)
+  } while (rest > 0)
+  return out
+}
+
+export const get = (local: number): Code => [0x20, ...unsigned(local)]
+export const set = (local: number): Code => [0x21, ...unsigned(local)]
+export const tee = (local: number): Code => [0x22, ...unsigned(local)]
+export const simd = (operation: number): Code => [0xfd, ...unsigned(operation)]
+/** A small constant from 0 to 63. */
+export const small = (value: number): Code => [0x41, value]
+export const shiftLeft: Code = [0x74]
+
+/** Access to memory `offset` bytes beyond the address on the stack. */
+const at = (offset: number): Code => [0, ...unsigned(offset)]
+export const loadVector = (offset: number): Code => [...simd(0x00), ...at(offset)]
+export const storeVector = (offset: number): Code => [...simd(0x0b), ...at(offset)]
+/** One number into the first lane, the other is 0; and one into the second lane of the vector on the stack. */
+export const loadFirst = (offset: number): Code => [...simd(0x5d), ...at(offset)]
+export const loadSecond = (offset: number): Code => [...simd(0x57), ...at(offset), 1]
+export const byteOf = (lane: number): Code => [...simd(0x16), lane]
+
+/** Both lanes the same 64 bits. */
+export function vector(low: number, high: number): Code {
+  const bytes = [0, 8, 16, 24].flatMap((shift) => [(low >>> shift) & 255])
+  const rest = [0, 8, 16, 24].map((shift) => (high >>> shift) & 255)
+  return [...simd(0x0c), ...bytes, ...rest, ...bytes, ...rest]
+}
+
+/** The exponents in the high words (as integers times 2^20) of both lanes, as floating-point numbers. */
+export const exponents = (): Code => [
+  ...small(20),
+  ...simd(0xac),
+  ...vector(0, 0),
+  ...simd(0x0d),
+  ...[4, 5, 6, 7, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16],
+  ...simd(0xfe),
+]
+
+/** Repeats the body for every two rows: local 0 runs in steps of 16 bytes until it reaches local 1. */
+export function rows(body: Code): Code {
+  return [0x03, 0x40, ...body, ...get(0), ...small(16), 0x6a, ...tee(0), ...get(1), 0x49, 0x0d, 0, 0x0b]
+}
+
+/** The bytes of a module that imports its memory as `env.memory` and exports its functions as `0`, `1`, … */
+export function assemble(functions: readonly KernelFunction[]): Uint8Array<ArrayBuffer> {
+  const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content]
+  const list = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
+  const name = (text: string): Code => [...unsigned(text.length), ...Array.from(text, (c) => c.charCodeAt(0))]
+  const code = functions.map(({ vectors, body }) => {
+    const whole = [...list([[...unsigned(vectors), V128]]), ...body, 0x0b]
+    return [...unsigned(whole.length), ...whole]
+  })
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, list([[0x60, ...list([[I32], [I32]]), 0]])),
+    ...section(2, list([[...name('env'), ...name('memory'), 2, 0, 1]])),
+    ...section(3, list(functions.map(() => [0]))),
+    ...section(7, list(functions.map((_, k) => [...name(String(k)), 0, ...unsigned(k)]))),
+    ...section(10, list(code)),
+  ])
+}
