@@ -1,14 +1,6 @@
 import { createRng } from '@regimen/core'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { rsi } from '../src/features/oscillators.ts'
-import {
-  rollingEma,
-  rollingMax,
-  rollingMin,
-  rollingShape,
-  rollingSum,
-  rollingVariance,
-} from '../src/features/rolling.ts'
 import { emaAt } from '../src/features/window.ts'
 import { createBars, featureSet } from '../src/index.ts'
 
@@ -37,70 +29,9 @@ function table(
   return (name: string, back = 0) => columns[names.indexOf(`1m.${name}`)]!.at(-1 - back)!
 }
 
-describe('rolling windows are those of their definition', () => {
-  const rng = createRng(3)
-  const x = Float64Array.from({ length: 200 }, () => 100 + rng.normal())
-  const brute = (w: number, f: (window: number[]) => number) =>
-    Array.from(x, (_, i) => (i < w - 1 ? Number.NaN : f(Array.from(x.subarray(i - w + 1, i + 1)))))
-  const close = (a: Float64Array, b: number[], digits = 11) =>
-    b.forEach((value, i) => {
-      if (Number.isNaN(value)) expect(a[i]).toBeNaN()
-      else expect(a[i]).toBeCloseTo(value, digits)
-    })
-  const mean = (v: number[]) => v.reduce((s, y) => s + y, 0) / v.length
-  const moment = (v: number[], p: number) => mean(v.map((y) => (y - mean(v)) ** p))
-
-  test.each([1, 2, 7, 60])('window %d', (w) => {
-    const out = new Float64Array(200)
-    const other = new Float64Array(200)
-    rollingSum(x, w, out)
-    close(
-      out,
-      brute(w, (v) => v.reduce((s, y) => s + y, 0)),
-      9,
-    )
-    rollingMax(x, w, out)
-    close(
-      out,
-      brute(w, (v) => Math.max(...v)),
-      15,
-    )
-    rollingMin(x, w, out)
-    close(
-      out,
-      brute(w, (v) => Math.min(...v)),
-      15,
-    )
-    rollingVariance(x, w, out, other)
-    close(out, brute(w, mean))
-    close(
-      other,
-      brute(w, (v) => moment(v, 2)),
-    )
-    if (w < 3) return
-    rollingShape(x, w, out, other)
-    close(
-      out,
-      brute(w, (v) => moment(v, 3) / moment(v, 2) ** 1.5),
-      10,
-    )
-    close(
-      other,
-      brute(w, (v) => moment(v, 4) / moment(v, 2) ** 2 - 3),
-      10,
-    )
-  })
-
-  test('the exponential average is the classic recursion over its window', () => {
-    const out = new Float64Array(200)
-    rollingEma(x, 5, 1 / 5, 40, out, new Float64Array(200))
-    close(
-      out,
-      brute(40, (v) => emaAt(Float64Array.from(v), 39, 5, 1 / 5, 40)),
-    )
-    // By hand, n = 2, α = 1/2 over 4 values 1 2 4 8: seed 1.5; 1.5 + (4 - 1.5)/2 = 2.75; 2.75 + (8 - 2.75)/2 = 5.375.
-    expect(emaAt(Float64Array.of(1, 2, 4, 8), 3, 2, 0.5, 4)).toBe(5.375)
-  })
+test('the exponential average by hand', () => {
+  // n = 2, α = 1/2 over 4 values 1 2 4 8: seed 1.5; 1.5 + (4 - 1.5)/2 = 2.75; 2.75 + (8 - 2.75)/2 = 5.375.
+  expect(emaAt(Float64Array.of(1, 2, 4, 8), 3, 2, 0.5, 4)).toBe(5.375)
 })
 
 test("Wilder's RSI: the published 14-day example", () => {

@@ -7,7 +7,7 @@ import type { Expression } from './kernel/expression.ts'
 import { INPUTS, openSeries } from './series.ts'
 
 /** Rows at a time: what a chunk is computed from and through stays in the cache. */
-const CHUNK = 2048
+const CHUNK = 4096
 
 /**
  * Computes the wanted features of one timeframe over whole bars; NaN before each one's warm-up. The formulas run as WebAssembly, two rows
@@ -48,7 +48,7 @@ function runChunks(bars: Bars, catalog: Catalog, { program, features }: Compiled
     const end = Math.min(size, start + CHUNK)
     for (let k = 0; k < series.length; k++) inputs[k]!.set(series[k]!.subarray(from, end))
     inputs[INPUTS - 1]!.fill(bars.close[from]!, 0, end - from)
-    program.run(end - from)
+    program.run(start - from, end - from)
     for (let k = 0; k < features.length; k++) {
       columns[features[k]!]!.set(outputs[k]!.subarray(start - from, end - from), start)
     }
@@ -93,12 +93,19 @@ function compiledOf(catalog: Catalog): Compiled | undefined {
       })
       k += family.features.length
     }
-    try {
-      known = { program: compile(formulas, INPUTS, CHUNK + catalog.warmup, ENTROPY_TERMS), features }
-    } catch {
-      known = 'forbidden'
-    }
+    known = compiled(formulas, features, catalog.warmup) ?? 'forbidden'
     compiledCatalogs.set(catalog, known)
   }
   return known === 'forbidden' ? undefined : known
+}
+
+function compiled(formulas: Expression[], features: number[], warmup: number): Compiled | undefined {
+  if (typeof WebAssembly !== 'object') return undefined
+  try {
+    return { program: compile(formulas, INPUTS, CHUNK + warmup, ENTROPY_TERMS), features }
+  } catch (error) {
+    // What a page's security policy answers, and a platform without vectors.
+    if (error instanceof WebAssembly.CompileError) return undefined
+    throw error
+  }
 }

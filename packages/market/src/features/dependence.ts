@@ -51,7 +51,7 @@ export const dependence: FeatureFamily = {
     return [
       ...LAGS.map((k) => autocorrelation(ret, windows, k)),
       hurst(one!, two!, eight!, sixteen!),
-      div(sub(LOG_PATTERNS, div(terms, PATTERNS)), LOG_6),
+      mul(sub(LOG_PATTERNS, mul(terms, 1 / PATTERNS)), 1 / LOG_6),
     ]
   },
   push({ at, ret, logClose, close }, out, k) {
@@ -135,9 +135,9 @@ function patternOf(a: Expression, b: Expression, c: Expression): Expression {
 
 /** {@link hurstOf} as a formula. */
 function hurst(sum1: Expression, sum2: Expression, sum8: Expression, sum16: Expression): Expression {
-  const wide = div(mul(sum16, HURST - 1), mul(sum1, HURST - 16))
-  const near = div(mul(sum8, HURST - 2), mul(sum2, HURST - 8))
-  const slope = mul(0.05 / Math.LN2, logRatio(mul(square(wide), near), 1))
+  const far = mul(square(mul(sum16, HURST - 1)), mul(sum8, HURST - 2))
+  const near = mul(square(mul(sum1, HURST - 16)), mul(sum2, HURST - 8))
+  const slope = mul(0.05 / Math.LN2, logRatio(far, near))
   const held = select(eq(sum2, 0), 1, max(0, min(1, slope)))
   return select(eq(sum1, 0), 0.5, select(eq(min(sum8, sum16), 0), 0, held))
 }

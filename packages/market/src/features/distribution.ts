@@ -20,13 +20,12 @@ export const distribution: FeatureFamily = {
   ],
   formulas({ ret, level }) {
     const [m2, m3, m4] = moments(ret, BLOCKS, 4).powers
-    const variance = div(m2!, W)
-    const still = eq(variance, 0)
+    const still = eq(m2!, 0)
     const rises = rollingSum(where(gt(ret, 0), 1), PATH)
     const falls = rollingSum(where(lt(ret, 0), 1), PATH)
     return [
-      select(still, 0, div(div(m3!, W), mul(variance, sqrt(variance)))),
-      select(still, 0, sub(div(div(m4!, W), square(variance)), 3)),
+      select(still, 0, div(mul(m3!, Math.sqrt(W)), mul(m2!, sqrt(m2!)))),
+      select(still, 0, sub(div(mul(m4!, W), square(m2!)), 3)),
       ratio(abs(sub(level, lag(level, PATH))), rollingSum(abs(ret), PATH), 0),
       ratio(rises, add(rises, falls), 0.5),
     ]

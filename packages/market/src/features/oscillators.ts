@@ -56,7 +56,8 @@ export const macd: FeatureFamily = {
   formulas(series) {
     const line = keep(sub(closeEma(series, FAST), closeEma(series, SLOW)))
     const signal = exponential(line, SIGNAL, 2 / (SIGNAL + 1), emaWindow(SIGNAL))
-    return [line, signal, sub(line, signal)].map((value) => div(value, series.close))
+    const scale = div(1, series.close)
+    return [line, signal, sub(line, signal)].map((value) => mul(value, scale))
   },
   push({ at, close, own }, out, k) {
     const line = own[0]!
@@ -85,7 +86,7 @@ export const stochastic: FeatureFamily = {
   formulas(series) {
     const { close } = series
     const raw = keep(mul(100, positionOf(close, lowest(series), highest(series))))
-    return [raw, div(rollingSum(raw, SMOOTH), SMOOTH)]
+    return [raw, mul(rollingSum(raw, SMOOTH), 1 / SMOOTH)]
   },
   push({ at, high, low, close, own }, out, k) {
     const series = own[0]!

@@ -30,7 +30,7 @@ export const range: FeatureFamily = {
     const bottom = keep(fold(min, lowest(series), 2, RANGES[0]! - 14))
     const fifty = keep(rollingMax(level, 50))
     const { offset, powers } = moments(close, BLOCKS)
-    const sigma = sqrt(div(powers[0]!, BAND))
+    const sigma = sqrt(mul(powers[0]!, 1 / BAND))
     return [
       positionOf(close, bottom, top),
       positionOf(close, fold(min, bottom, 3, 20), fold(max, top, 3, 20)),

@@ -1,4 +1,4 @@
-import { add, div, type Expression, keep, lag, logRatio, mul, sub } from './kernel/expression.ts'
+import { add, type Expression, keep, lag, logRatio, mul, sub } from './kernel/expression.ts'
 import { exponential, fold, rollingSum } from './kernel/windows.ts'
 import type { Series } from './series.ts'
 import type { FeatureFamily } from './types.ts'
@@ -39,7 +39,7 @@ export const trend: FeatureFamily = {
     // The logarithm of an average is that of the close less its distance: it needs no logarithm of its own.
     const change = (distance: Expression, rows: number): Expression => {
       const average = sub(level, distance)
-      return div(sub(average, lag(average, rows)), rows)
+      return mul(sub(average, lag(average, rows)), 1 / rows)
     }
     return [
       ...toMean,

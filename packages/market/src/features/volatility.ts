@@ -1,4 +1,4 @@
-import { add, div, eq, keep, logRatio, max, mul, select, sqrt, square, sub } from './kernel/expression.ts'
+import { add, eq, keep, logRatio, max, mul, select, sqrt, square, sub } from './kernel/expression.ts'
 import { fold, rollingSum, variation } from './kernel/windows.ts'
 import type { FeatureFamily } from './types.ts'
 import { varianceAt } from './window.ts'
@@ -36,12 +36,12 @@ export const volatility: FeatureFamily = {
     const overnight = add(logOpen, ret)
     const moved = add(variation(overnight, W), mul(K, variation(logOpen, W)))
     return [
-      sqrt(div(twenty, W)),
-      sqrt(div(sixty, 3 * W)),
+      sqrt(mul(twenty, 1 / W)),
+      sqrt(mul(sixty, 1 / (3 * W))),
       select(eq(ten, 0), 0, mul(0.5, logRatio(mul(ten, 6), sixty))),
       sqrt(mul(range, PARKINSON / W)),
-      sqrt(div(max(0, sub(mul(0.5, range), mul(GK, day))), W)),
-      sqrt(add(div(moved, W - 1), mul(max(0, rollingSum(rogersSatchell, W)), (1 - K) / W))),
+      sqrt(max(0, sub(mul(0.5 / W, range), mul(GK / W, day)))),
+      sqrt(add(mul(moved, 1 / (W - 1)), mul(max(0, rollingSum(rogersSatchell, W)), (1 - K) / W))),
     ]
   },
   push({ at, ret, logOpen, logHigh, logLow, logClose }, out, k) {

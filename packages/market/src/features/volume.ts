@@ -36,7 +36,7 @@ export const volume: FeatureFamily = {
     const negative = rollingSum(where(lt(price, lag(price, 1)), flow), MFI)
     return [
       ...[twenty, sixty].map(({ count, offset, powers: [square] }) =>
-        select(eq(square!, 0), 0, div(sub(0, offset), sqrt(div(square!, count)))),
+        select(eq(square!, 0), 0, div(mul(-Math.sqrt(count), offset), sqrt(square!))),
       ),
       ratio(rollingSum(sign, W), total, 0),
       ratio(mul(100, positive), add(positive, negative), 50),

@@ -56,6 +56,17 @@ export const exponents = (): Code => [
   ...simd(0xfe),
 ]
 
+/** The first vector where any lane of the mask is set, else the second. */
+export const either = (mask: Code, first: Code, second: Code): Code => [
+  ...mask,
+  ...simd(0x53),
+  ...[0x04, V128],
+  ...first,
+  0x05,
+  ...second,
+  0x0b,
+]
+
 /** Repeats the body for every two rows: local 0 runs in steps of 16 bytes until it reaches local 1. */
 export function rows(body: Code): Code {
   return [0x03, 0x40, ...body, ...get(0), ...small(16), 0x6a, ...tee(0), ...get(1), 0x49, 0x0d, 0, 0x0b]

@@ -7,8 +7,8 @@ export interface Program {
   readonly inputs: readonly Float64Array[]
   /** The value of each formula after a run, in the same order; rows that look back before the first are garbage. */
   readonly outputs: readonly Float64Array[]
-  /** Computes the first `rows` rows. */
-  run(rows: number): void
+  /** Computes the rows [from, to), and of what they look back at as much as they need. */
+  run(from: number, to: number): void
 }
 
 interface Node {
@@ -25,7 +25,7 @@ type Kernel = readonly number[]
 const BYTES = 8
 const PAGE = 65_536
 /** Values that one kernel writes: more of them share what they read, fewer leave room in the registers. */
-const WIDTH = 6
+const WIDTH = 4
 /** Locals 0 and 1 are the first and the last byte. */
 const FIRST_VECTOR = 2
 
@@ -46,6 +46,7 @@ export function compile(
   for (const id of results) if (nodes[id]!.op !== 'input') stored.add(id)
   const kernels = schedule(nodes, stored)
   const { column, columns } = place(nodes, kernels, new Set(results), inputs)
+  const reach = reaches(nodes, results, kernels)
   // Before the first column lies room for the longest lag, behind each one for a last odd row.
   const stride = BYTES * (capacity + (capacity % 2) + 2)
   const longest = Math.max(0, ...nodes.map((node) => (node.op === 'lag' ? node.data[0]! : 0)))
@@ -61,8 +62,11 @@ export function compile(
   return {
     inputs: Array.from({ length: inputs }, (_, k) => view(base + stride * k)),
     outputs: results.map((id) => view(offset(id))),
-    run(rows) {
-      for (const call of functions) call(0, BYTES * rows)
+    run(from, to) {
+      functions.forEach((call, k) => {
+        const first = Math.max(0, from - reach[k]!)
+        call(BYTES * (first - (first % 2)), BYTES * to)
+      })
     },
   }
 }
@@ -138,6 +142,17 @@ function place(
   return { column, columns }
 }
 
+/** How many rows before the first wanted one each kernel must begin. */
+function reaches(nodes: readonly Node[], results: readonly number[], kernels: readonly Kernel[]): number[] {
+  const reach = nodes.map(() => Number.NEGATIVE_INFINITY)
+  for (const id of results) reach[id] = 0
+  for (let id = nodes.length - 1; id >= 0; id--) {
+    const { op, args, data } = nodes[id]!
+    for (const arg of args) reach[arg] = Math.max(reach[arg]!, reach[id]! + (op === 'lag' ? data[0]! : 0))
+  }
+  return kernels.map((kernel) => Math.max(...kernel.map((id) => reach[id]!)))
+}
+
 /** The stored values that a kernel reads from memory or from itself. */
 function reads(nodes: readonly Node[], kernel: Kernel, stored: ReadonlySet<number>): Set<number> {
   const found = new Set<number>()
@@ -165,23 +180,33 @@ function emit(
   const loaded = (id: number): boolean =>
     nodes[id]!.op === 'input' || nodes[id]!.op === 'lag' || (stored.has(id) && !own.has(id))
   const uses = countUses(nodes, kernel, loaded)
-  const local = new Map<number, number>()
+  const constants = new Map<number, number>()
   const before: number[] = []
-  const fresh = (id: number): number => {
-    local.set(id, FIRST_VECTOR + local.size)
-    return local.get(id)!
+  let local = new Map<number, number>()
+  let vectors = 0
+  const fresh = (id: number, where = local): number => {
+    where.set(id, FIRST_VECTOR + vectors++)
+    return where.get(id)!
   }
   const value = (id: number): wasm.Code => {
-    const held = local.get(id)
+    const held = local.get(id) ?? constants.get(id)
     if (held !== undefined) return wasm.get(held)
     const node = nodes[id]!
     if (node.op === 'constant') {
-      const at = fresh(id)
+      const at = fresh(id, constants)
       before.push(...wasm.vector(node.data[0]!, node.data[1]!), ...wasm.set(at))
       return wasm.get(at)
     }
     const code = loaded(id) ? load(id) : operate(node)
     return uses.get(id)! > 1 || own.has(id) ? [...code, ...wasm.tee(fresh(id))] : code
+  }
+  // What is computed in one arm only is not there after it.
+  const arm = (id: number): wasm.Code => {
+    const outside = local
+    local = new Map(outside)
+    const code = value(id)
+    local = outside
+    return code
   }
   const load = (id: number): wasm.Code => {
     const { op, args, data } = nodes[id]!
@@ -189,6 +214,7 @@ function emit(
     return [...wasm.get(0), ...wasm.loadVector(at)]
   }
   const operate = ({ op, args, data }: Node): wasm.Code => {
+    if (op === 'branch') return wasm.either(value(args[0]!), arm(args[1]!), arm(args[2]!))
     if (op === 'exponent') return [...value(args[0]!), ...wasm.exponents()]
     if (op === 'lookup') {
       const known = local.has(args[0]!)
@@ -212,7 +238,7 @@ function emit(
     return [...args.flatMap(value), ...wasm.simd(LANE_OPERATIONS[op as keyof typeof LANE_OPERATIONS])]
   }
   const body = kernel.flatMap((id) => [...wasm.get(0), ...value(id), ...wasm.storeVector(offset(id))])
-  return { vectors: local.size, body: [...before, ...wasm.rows(body)] }
+  return { vectors, body: [...before, ...wasm.rows(body)] }
 }
 
 function countUses(nodes: readonly Node[], kernel: Kernel, loaded: (id: number) => boolean): Map<number, number> {

@@ -10,7 +10,15 @@ export interface Expression {
 }
 
 /** Operations of two 64-bit lanes, and those that the compiler treats by themselves. */
-export type Operation = keyof typeof LANE_OPERATIONS | 'constant' | 'input' | 'lag' | 'keep' | 'lookup' | 'exponent'
+export type Operation =
+  | keyof typeof LANE_OPERATIONS
+  | 'constant'
+  | 'input'
+  | 'lag'
+  | 'keep'
+  | 'lookup'
+  | 'exponent'
+  | 'branch'
 
 /** Operation codes after the SIMD prefix. */
 export const LANE_OPERATIONS = {
@@ -89,6 +97,12 @@ export const select = (mask: Expression, a: Operand, b: Operand): Expression => 
 /** The value where the mask holds, 0 elsewhere. */
 export const where = (mask: Expression, a: Operand): Expression => node('and', [a, mask])
 
+/**
+ * `a` where the mask holds, `b` where it holds in neither of the two rows that are computed together; so `a` must be right in both
+ * cases, and `b` is the cheaper one.
+ */
+export const branch = (mask: Expression, a: Expression, b: Expression): Expression => node('branch', [mask, a, b])
+
 /** a / b, and `neutral` where b is 0. */
 export const ratio = (a: Operand, b: Expression, neutral: number): Expression =>
   select(eq(b, 0), neutral, node('div', [a, b]))
@@ -99,42 +113,52 @@ export const integerAdd = (a: Expression, b: Expression): Expression => node('in
 /** The number that the table holds at the value's `byte`-th byte. */
 export const lookup = (a: Expression, byte: number): Expression => node('lookup', [a], [byte])
 
-// Coefficients of fdlibm's e_log.c: ln((1 + z) / (1 − z)) = 2z + z R(z²), good to 2^-58 up to √2.
+// Coefficients of fdlibm's e_log.c: ln((1 + z) / (1 − z)) = 2z + z R(z²), good to 2^-58 for ratios up to √2 and to 1e-15 up to 3/2.
 const R = [
   0.6666666666666735, 0.3999999999940942, 0.2857142874366239, 0.22222198432149784, 0.1818357216161805,
   0.15313837699209373, 0.14798198605116586,
 ]
-const LN2_HIGH = 0.6931471803691238
-const LN2_LOW = 1.9082149292705877e-10
+/** Square of (a − b) / (a + b) up to which a short series does: prices that differ by less than 3.5 %. */
+const NEAR = 3e-4
 
 /**
  * ln(a / b) of positive numbers: with the power of two between them taken out of a, 2 artanh((a − b) / (a + b)). Exactly 0 where
  * a = b, and good to the last digits near that, where ratios of prices are.
  */
 export function logRatio(a: Operand, b: Operand): Expression {
-  // The exponent, still in its place: 0 for ratios from √½ to √2.
-  const bits = node('integerSub', [node('div', [a, b]), words(0x667f3bcd, 0x3fe6a09e)])
-  const power = node('and', [bits, words(0, 0xfff00000)])
+  // Bits of positive numbers grow about as their logarithm does, one exponent for a factor of two: the nearest exponent between
+  // the two, still in its place. It is 0 for ratios from 3/4 to 4/3.
+  const z = div(sub(a, b), add(a, b))
+  const between = node('integerSub', [a, b])
+  const power = node('and', [node('integerAdd', [between, words(0, 0x00080000)]), words(0, 0xfff00000)])
   const scaled = mul(a, node('integerSub', [1, power]))
-  const z = div(sub(scaled, b), add(scaled, b))
-  const k = node('exponent', [power])
-  return add(mul(k, LN2_HIGH), add(artanh2(z), mul(k, LN2_LOW)))
+  const whole = mul(node('exponent', [power]), Math.LN2)
+  return branch(gt(square(z), NEAR), add(whole, artanh2(div(sub(scaled, b), add(scaled, b)))), shortArtanh2(z))
 }
 
+/** 2 artanh(z) for z² up to 3e-4, by its series: the first term left out, 2 z q⁵ / 11, is below 1e-17 of the result. */
+function shortArtanh2(z: Expression): Expression {
+  const q = square(z)
+  return mul(z, add(mul(q, add(mul(q, add(mul(q, add(mul(q, 2 / 9), 2 / 7)), 2 / 5)), 2 / 3)), 2))
+}
+
+/** 2 artanh(z), with the series in pairs, which do not wait for one another. */
 function artanh2(z: Expression): Expression {
   const q = square(z)
-  let series: Expression = constant(R[R.length - 1]!)
-  for (let k = R.length - 2; k >= 0; k--) series = add(constant(R[k]!), mul(q, series))
+  const qq = square(q)
+  const pair = (k: number): Expression => add(mul(q, R[k + 1]!), R[k]!)
+  const series = add(add(pair(0), mul(qq, pair(2))), mul(square(qq), add(pair(4), mul(qq, R[6]!))))
   return add(mul(2, z), mul(z, mul(q, series)))
 }
 
-/** The same as {@link logRatio} for one pair, to the last bit for ratios from √½ to √2. */
+/** The same as {@link logRatio} for one pair, to the last bit for ratios from 3/4 to 4/3. */
 export function logRatioOf(a: number, b: number): number {
   const ratio = a / b
-  if (!(ratio >= Math.SQRT1_2 && ratio < Math.SQRT2)) return Math.log(ratio)
+  if (!(ratio > 0.75 && ratio < 1.33)) return Math.log(ratio)
   const z = (a - b) / (a + b)
   const q = z * z
-  let series = R[6]!
-  for (let k = 5; k >= 0; k--) series = R[k]! + q * series
+  if (q <= NEAR) return z * (q * (q * (q * (q * (2 / 9) + 2 / 7) + 2 / 5) + 2 / 3) + 2)
+  const qq = q * q
+  const series = q * R[1]! + R[0]! + qq * (q * R[3]! + R[2]!) + qq * qq * (q * R[5]! + R[4]! + qq * R[6]!)
   return 2 * z + z * (q * series)
 }

@@ -1,4 +1,4 @@
-import { add, div, type Expression, keep, lag, max, min, mul, square, sub } from './expression.ts'
+import { add, type Expression, keep, lag, max, min, mul, square, sub } from './expression.ts'
 
 /** Most terms that one step adds up. */
 const WIDEST = 7
@@ -91,26 +91,25 @@ export function merge(x: Expression, block: Moments | undefined, count: number, 
     return distance ? add(distance, lag(kept.offset, k * size)) : kept.offset
   })
   const total = offsets.reduce((a, b) => (a && b ? add(a, b) : (a ?? b)))
-  const offset = div(total!, count)
-  const powers = [2, 3, 4].slice(0, order - 1).map((p) => {
-    const terms = offsets.map((own, k) => {
-      const d = own ? sub(own, offset) : sub(0, offset)
-      return deviation(p, d, size, kept?.powers.map((power) => lag(power, k * size)) ?? [])
-    })
-    return terms.reduce(add)
-  })
+  const offset = mul(total!, 1 / count)
+  const distances = offsets.map((own) => (own ? sub(own, offset) : sub(0, offset)))
+  const inside = (p: number): Expression[] => (kept ? distances.map((_, k) => lag(kept.powers[p - 2]!, k * size)) : [])
+  const squares = distances.map(square)
+  const sum = (terms: readonly Expression[]): Expression => terms.reduce(add)
+  const times = (a: readonly Expression[], b: readonly Expression[]): Expression[] => a.map((x, k) => mul(x, b[k]!))
+  // Σ over the blocks of (x − own mean + distance)^p, the powers multiplied out.
+  const all = (p: number, far: readonly Expression[], between: readonly Expression[]): Expression => {
+    const outside = size === 1 ? sum(far) : mul(size, sum(far))
+    return kept ? sum([...inside(p), ...between, outside]) : outside
+  }
+  const powers = [all(2, squares, [])]
+  if (order === 4) {
+    const [m2, m3] = [inside(2), inside(3)]
+    const skewed = kept ? [mul(3, sum(times(distances, m2)))] : []
+    const peaked = kept ? [mul(4, sum(times(distances, m3))), mul(6, sum(times(squares, m2)))] : []
+    powers.push(all(3, times(squares, distances), skewed), all(4, squares.map(square), peaked))
+  }
   return { count: count * size, offset, powers }
-}
-
-/** Σ (x − mean)^p of one block about the common mean, which lies d below its own. */
-function deviation(p: number, d: Expression, size: number, own: readonly Expression[]): Expression {
-  const dd = square(d)
-  const [m2, m3, m4] = own
-  const far = mul(size, p === 2 ? dd : p === 3 ? mul(dd, d) : square(dd))
-  if (!m2) return p === 2 ? dd : p === 3 ? mul(dd, d) : square(dd)
-  if (p === 2) return add(m2, far)
-  if (p === 3) return add(m3!, add(mul(mul(3, d), m2), far))
-  return add(m4!, add(mul(mul(4, d), m3!), add(mul(mul(6, dd), m2), far)))
 }
 
 function widestFactor(count: number): number {
