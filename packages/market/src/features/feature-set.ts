@@ -1,24 +1,8 @@
-import {
-  check,
-  createSnapshot,
-  describe,
-  isSnapshot,
-  type Live,
-  type LiveFactory,
-  restore,
-  type Snapshot,
-  schema,
-} from '@regimen/core'
-import { alignByClose } from '../align.ts'
+import { isSnapshot, type Live, type LiveFactory, type Snapshot } from '@regimen/core'
 import type { Bar, Bars } from '../bars.ts'
-import { sliceBars } from '../bars.ts'
-import { parseInterval } from '../interval.ts'
-import { resample } from '../resample.ts'
-import { openAggregator, type SavedAggregator } from './aggregator.ts'
-import { batchColumns } from './batch.ts'
-import { CROSS_NAMES, CROSS_NEEDS, crossIndex, writeCross } from './cross.ts'
-import { type Catalog, catalog } from './families.ts'
-import { openTimeframe, type SavedTimeframe, savedSize } from './history.ts'
+import { readPlan } from './plan.ts'
+import { openStream, STREAM_ID, STREAM_VERSION, savedOptions } from './stream.ts'
+import { computeTable } from './table.ts'
 
 /** Options of {@link featureSet}. */
 export interface FeatureSetOptions {
@@ -92,10 +76,6 @@ export interface FeatureStreamFactory extends LiveFactory<FeatureSetOptions, Bar
   open(from: FeatureSetOptions | Snapshot): FeatureStream
 }
 
-const WHERE = 'market/features'
-const ID = 'market/features'
-const VERSION = 1
-
 /**
  * Defines over fifty named features per timeframe (returns, volatility, trend, oscillators, volume, memory, shape, season) and,
  * for several timeframes, eight that relate the fastest to the slowest. Every feature looks back over a fixed window, its `warmup`,
@@ -129,8 +109,8 @@ export function featureSet(options: FeatureSetOptions): FeatureSet {
     names: plan.names,
     features: plan.features,
     warmup: plan.warmup,
-    batch: (bars, range = {}) => batch(plan, bars, range),
-    open: (snapshot) => open(plan, snapshot),
+    batch: (bars, range = {}) => computeTable(plan, bars, range),
+    open: (snapshot) => openStream(plan, snapshot),
   }
 }
 
@@ -147,301 +127,10 @@ export function featureSet(options: FeatureSetOptions): FeatureSet {
  * ```
  */
 export const featureStream: FeatureStreamFactory = {
-  id: ID,
-  version: VERSION,
+  id: STREAM_ID,
+  version: STREAM_VERSION,
   open(from) {
-    if (!isSnapshot(from)) return open(readPlan(from), undefined)
-    return open(readPlan(from.config as unknown as FeatureSetOptions), from)
+    if (!isSnapshot(from)) return openStream(readPlan(from), undefined)
+    return openStream(readPlan(savedOptions(from)), from)
   },
-}
-
-/** Timeframes resolved to numbers. */
-interface Plan {
-  readonly timeframes: readonly string[]
-  readonly intervals: readonly number[]
-  readonly volume: boolean
-  readonly chosen: readonly string[] | undefined
-  readonly catalog: Catalog
-  /** Positions in the catalog of what is shown, and in the list of relations. */
-  readonly shown: readonly number[]
-  readonly crossed: readonly number[]
-  readonly names: readonly string[]
-  readonly features: readonly FeatureInfo[]
-  readonly warmup: number
-}
-
-function readPlan(options: FeatureSetOptions): Plan {
-  const { timeframes, volume = true, features: chosen } = options
-  check(
-    Array.isArray(timeframes) && timeframes.length > 0 && timeframes.every((name) => typeof name === 'string'),
-    WHERE,
-    () => `timeframes must be names like ['1m', '1h'], got ${describe(timeframes)}.`,
-  )
-  check(typeof volume === 'boolean', WHERE, () => `volume must be true or false, got ${describe(volume)}.`)
-  const intervals = timeframes.map(parseInterval)
-  intervals.forEach((ms, k) => {
-    check(
-      k === 0 || (ms > intervals[k - 1]! && ms % intervals[0]! === 0),
-      WHERE,
-      () => `timeframes must grow and be multiples of the first, got ${describe(timeframes)}.`,
-    )
-  })
-  const offered = [...catalog(volume).names, ...(timeframes.length > 1 ? CROSS_NAMES : [])]
-  check(
-    chosen === undefined ||
-      (Array.isArray(chosen) && chosen.length > 0 && chosen.every((name: string) => offered.includes(name))),
-    WHERE,
-    () => `features must be some of ${offered.join(', ')}, got ${describe(chosen)}.`,
-  )
-  const wants = (name: string): boolean => chosen === undefined || chosen.includes(name)
-  const crossed = timeframes.length > 1 ? CROSS_NAMES.flatMap((name, k) => (wants(name) ? [k] : [])) : []
-  const needs: readonly string[] = crossed.length > 0 ? CROSS_NEEDS : []
-  const one = catalog(volume, (name) => wants(name) || needs.includes(name))
-  const shown = one.names.flatMap((name, k) => (wants(name) ? [k] : []))
-  const features = timeframes.flatMap((timeframe) =>
-    shown.map((k): FeatureInfo => {
-      const { name, warmup } = one.features[k]!
-      return { name: `${timeframe}.${name}`, timeframe, warmup }
-    }),
-  )
-  const slow = timeframes[timeframes.length - 1]!
-  for (const k of crossed) {
-    features.push({ name: `${timeframes[0]}/${slow}.${CROSS_NAMES[k]}`, timeframe: slow, warmup: one.ready })
-  }
-  // A slower timeframe may lose up to two bars: a first one whose beginning is absent, and the one being built.
-  const last = intervals.length - 1
-  const warmup = last === 0 ? one.ready : (one.ready + 2) * (intervals[last]! / intervals[0]!)
-  const names = features.map((feature) => feature.name)
-  return { timeframes, intervals, volume, chosen, catalog: one, shown, crossed, names, features, warmup }
-}
-
-function batch(plan: Plan, bars: Bars, range: FeatureRange): FeatureTable {
-  checkBars(plan, bars)
-  const { from = 0, to = bars.time.length } = range
-  check(
-    Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= bars.time.length,
-    WHERE,
-    () => `from and to must be a range within ${bars.time.length} bars, got ${from} and ${to}.`,
-  )
-  const { catalog: one, intervals } = plan
-  const begin = Math.max(0, from - one.warmup)
-  const base = sliceBars(bars, begin, to)
-  const fast = batchColumns(base, one).map((column) => column?.subarray(from - begin))
-  const columns = plan.shown.map((k) => fast[k]!)
-  const time = bars.time.subarray(from, to)
-  let slow: (Float64Array | undefined)[] = []
-  let logMove = new Float64Array(0)
-  for (let t = 1; t < intervals.length; t++) {
-    const slower = resample(sliceBars(bars, 0, to), intervals[t]!)
-    const index = alignByClose(sliceBars(bars, 0, to), slower).subarray(from)
-    const first = Math.max(0, (index[0] ?? 0) - one.warmup)
-    slow = batchColumns(sliceBars(slower, first), one).map((column) => column && gather(column, index, first))
-    columns.push(...plan.shown.map((k) => slow[k]!))
-    logMove = new Float64Array(index.length)
-    for (let i = 0; i < index.length; i++) {
-      const k = index[i]!
-      logMove[i] = k < 0 ? Number.NaN : Math.log(bars.close[from + i]!) - Math.log(slower.close[k]!)
-    }
-  }
-  if (plan.crossed.length > 0) columns.push(...crossColumns(plan, fast, slow, logMove))
-  return { time, names: plan.names, columns, ready: firstReady(columns, time.length) }
-}
-
-function gather(column: Float64Array, index: Int32Array, first: number): Float64Array {
-  const out = new Float64Array(index.length)
-  for (let i = 0; i < out.length; i++) out[i] = index[i]! < first ? Number.NaN : column[index[i]! - first]!
-  return out
-}
-
-function crossColumns(
-  plan: Plan,
-  fast: readonly (Float64Array | undefined)[],
-  slow: readonly (Float64Array | undefined)[],
-  logMove: Float64Array,
-): Float64Array[] {
-  const { catalog: one, intervals } = plan
-  const index = crossIndex(one.names, Math.sqrt(intervals[intervals.length - 1]! / intervals[0]!))
-  const out = CROSS_NAMES.map(() => new Float64Array(logMove.length))
-  const needed = Object.values(index.at)
-  const a = new Float64Array(one.names.length)
-  const b = new Float64Array(one.names.length)
-  const row = new Float64Array(CROSS_NAMES.length)
-  for (let i = 0; i < logMove.length; i++) {
-    for (const k of needed) {
-      a[k] = fast[k]![i]!
-      b[k] = slow[k]![i]!
-    }
-    const warm = !Number.isNaN(a[index.at.adx_14]! + b[index.at.adx_14]!)
-    if (warm) writeCross(index, a, b, logMove[i]!, row, 0)
-    else row.fill(Number.NaN)
-    for (let k = 0; k < row.length; k++) out[k]![i] = row[k]!
-  }
-  return plan.crossed.map((k) => out[k]!)
-}
-
-function firstReady(columns: readonly Float64Array[], rows: number): number {
-  let ready = 0
-  for (const column of columns) while (ready < rows && Number.isNaN(column[ready]!)) ready++
-  return ready
-}
-
-function checkBars(plan: Plan, bars: Bars): void {
-  check(
-    bars?.close instanceof Float64Array && bars.interval === plan.intervals[0],
-    WHERE,
-    () => `the bars have ${bars?.interval} ms where the first timeframe is ${plan.timeframes[0]}.`,
-    'Resample them first, or begin the timeframes with the interval of the bars.',
-  )
-  check(
-    !plan.volume || bars.volume !== undefined,
-    WHERE,
-    () => 'the bars have no volume.',
-    'Pass { volume: false } to leave out the features of volume.',
-  )
-  const { open, high, low, close, volume } = bars
-  for (let i = 0; i < close.length; i++) {
-    const good = low[i]! > 0 && open[i]! > 0 && close[i]! > 0 && high[i]! < Number.POSITIVE_INFINITY
-    if (good && open[i]! <= high[i]! && close[i]! <= high[i]! && (!plan.volume || volume![i]! >= 0)) continue
-    check(
-      false,
-      WHERE,
-      () => `row ${i} is no clean bar: ${open[i]}, ${high[i]}, ${low[i]}, ${close[i]}, ${volume?.[i]}.`,
-      'Pass the bars through repairBars.',
-    )
-  }
-}
-
-interface SavedStream {
-  readonly lastTime: number
-  readonly timeframes: readonly SavedTimeframe[]
-  readonly aggregators: readonly SavedAggregator[]
-}
-
-function open(plan: Plan, snapshot: Snapshot | undefined): FeatureStream {
-  const { catalog: one, intervals } = plan
-  const saved = snapshot && readSnapshot(plan, snapshot)
-  const timeframes = intervals.map((_, t) => openTimeframe(one, saved?.timeframes[t]))
-  const aggregators = intervals.slice(1).map((ms, t) => openAggregator(ms, intervals[0]!, saved?.aggregators[t]))
-  const { shown, crossed } = plan
-  const relations = new Float64Array(CROSS_NAMES.length).fill(Number.NaN)
-  const row = new Float64Array(plan.names.length).fill(Number.NaN)
-  const slow = timeframes[timeframes.length - 1]!
-  const fast = timeframes[0]!
-  const cross = crossIndex(one.names, Math.sqrt(intervals[intervals.length - 1]! / intervals[0]!))
-  let lastTime = saved?.lastTime ?? Number.NEGATIVE_INFINITY
-  let disposed = false
-  const write = (): Float64Array => {
-    let k = 0
-    for (let t = 0; t < timeframes.length; t++) {
-      const { values } = timeframes[t]!
-      for (let j = 0; j < shown.length; j++) row[k++] = values[shown[j]!]!
-    }
-    if (crossed.length === 0) return row
-    const warm = fast.count >= one.ready && slow.count >= one.ready
-    if (warm) writeCross(cross, fast.values, slow.values, fast.logClose - slow.logClose, relations, 0)
-    for (let j = 0; j < crossed.length; j++) row[k++] = relations[crossed[j]!]!
-    return row
-  }
-  const push = (bar: Bar): Float64Array => {
-    check(!disposed, WHERE, () => 'the stream has been disposed.', 'Open a new one.')
-    checkBar(plan, bar, lastTime)
-    lastTime = bar.time
-    fast.push(bar)
-    for (let t = 0; t < aggregators.length; t++) aggregators[t]!.push(bar, timeframes[t + 1]!.push)
-    return write()
-  }
-  const save = (): Snapshot =>
-    createSnapshot({
-      id: ID,
-      version: VERSION,
-      config: {
-        timeframes: [...plan.timeframes],
-        volume: plan.volume,
-        ...(plan.chosen ? { features: [...plan.chosen] } : {}),
-      },
-      state: {
-        lastTime,
-        timeframes: timeframes.map((timeframe) => timeframe.save()),
-        aggregators: aggregators.map((aggregator) => aggregator.save()),
-      },
-    })
-  if (saved) write()
-  return {
-    push,
-    update: (bar) => void push(bar),
-    /** Features as they would be if `bar` closed next; copies the windows. */
-    predict(bar) {
-      check(!disposed, WHERE, () => 'the stream has been disposed.', 'Open a new one.')
-      return open(plan, save()).push(bar)
-    },
-    get ready() {
-      return timeframes.every((timeframe) => timeframe.count >= one.ready)
-    },
-    snapshot: save,
-    dispose() {
-      disposed = true
-    },
-  }
-}
-
-function checkBar(plan: Plan, bar: Bar, lastTime: number): void {
-  const { time, open: o, high, low, close, volume } = bar
-  const good = low > 0 && o >= low && close >= low && o <= high && close <= high && high < Number.POSITIVE_INFINITY
-  check(
-    good && time > lastTime && time < Number.POSITIVE_INFINITY && (!plan.volume || volume! >= 0),
-    WHERE,
-    () => `the bar at ${time} after ${lastTime} is not clean or not newer: ${o}, ${high}, ${low}, ${close}, ${volume}.`,
-    plan.volume ? 'Pass closed bars in order, with volume, or { volume: false }.' : 'Pass closed bars in order.',
-  )
-}
-
-function readSnapshot(plan: Plan, snapshot: Snapshot): SavedStream {
-  const [width, length] = savedSize(plan.catalog)
-  const timeframe = schema.object({
-    count: schema.integer({ min: 0 }),
-    at: schema.integer({ min: 0, max: length - 1 }),
-    columns: schema.leaf('float64', [width, length]),
-    values: schema.leaf('float64', [plan.catalog.features.length]),
-  })
-  const { state, config } = restore(snapshot, {
-    id: ID,
-    version: VERSION,
-    config: schema.object({
-      timeframes: schema.list(schema.string()),
-      volume: schema.boolean(),
-      features: schema.optional(schema.list(schema.string())),
-    }),
-    state: schema.object({
-      lastTime: schema.number({ finite: false }),
-      timeframes: schema.list(timeframe),
-      aggregators: schema.list(
-        schema.object({
-          begun: schema.boolean(),
-          whole: schema.boolean(),
-          building: schema.boolean(),
-          time: schema.number(),
-          open: schema.number(),
-          high: schema.number(),
-          low: schema.number(),
-          close: schema.number(),
-          volume: schema.number(),
-        }),
-      ),
-    }),
-  })
-  check(
-    String(config.timeframes) === String(plan.timeframes) &&
-      config.volume === plan.volume &&
-      String(config.features) === String(plan.chosen),
-    WHERE,
-    () => `the snapshot is of ${config.timeframes.join(', ')}${config.volume ? ' with volume' : ' without volume'}.`,
-    'Open it with the feature set that made it.',
-  )
-  const whole = state.timeframes.length === plan.intervals.length
-  check(
-    whole && state.aggregators.length === plan.intervals.length - 1,
-    WHERE,
-    () => `state.timeframes: expected ${plan.intervals.length}, got ${state.timeframes.length}.`,
-  )
-  return state
 }

@@ -59,6 +59,20 @@ const CHOICES: { readonly [kind in keyof RepairPolicies]-?: readonly string[] } 
   splits: ['keep', 'adjust', 'error'],
   gaps: ['keep', 'fill', 'error'],
 }
+const DEFAULTS: Policies = {
+  unsorted: 'sort',
+  duplicates: 'error',
+  badTime: 'error',
+  missing: 'error',
+  nonPositive: 'error',
+  highBelowLow: 'error',
+  outside: 'error',
+  badVolume: 'error',
+  flat: 'keep',
+  badTicks: 'keep',
+  splits: 'keep',
+  gaps: 'keep',
+}
 const MAX_FILLED = 50_000_000
 
 /**
@@ -104,20 +118,21 @@ type Note = (kind: IssueKind, policy: string, count: number) => void
 type Policies = Required<RepairPolicies>
 
 function readPolicies(given: RepairPolicies = {}): Policies {
-  const policies: { [kind: string]: string } = {}
-  for (const [kind, choices] of Object.entries(CHOICES)) {
-    const chosen = given[kind as keyof RepairPolicies] ?? choices[0]!
+  const chosen = Object.entries(given).filter(([, policy]) => policy !== undefined)
+  for (const [kind, policy] of chosen) {
+    const choices = CHOICES[kind as keyof RepairPolicies]
     check(
-      choices.includes(chosen),
+      choices !== undefined,
       WHERE,
-      () => `repair.${kind} must be one of ${choices.join(', ')}, got ${describe(chosen)}.`,
+      () => `there is no policy for ${describe(kind)}: ${Object.keys(CHOICES).join(', ')}.`,
     )
-    policies[kind] = chosen
+    check(
+      choices.includes(policy),
+      WHERE,
+      () => `repair.${kind} must be one of ${choices.join(', ')}, got ${describe(policy)}.`,
+    )
   }
-  for (const kind of Object.keys(given)) {
-    check(kind in CHOICES, WHERE, () => `there is no policy for ${describe(kind)}: ${Object.keys(CHOICES).join(', ')}.`)
-  }
-  return policies as unknown as Policies
+  return { ...DEFAULTS, ...Object.fromEntries(chosen) }
 }
 
 /** Sorts and repairs row by row; the columns are copies. */
