@@ -328,3 +328,28 @@ describe('at the door', () => {
     expect(() => live.push(bar(bars, 2))).toThrow(/disposed/)
   })
 })
+
+test('bars that are not clean are refused, wherever they lie', () => {
+  const bars = walk(400, 2)
+  const spoiled = (column: 'open' | 'high' | 'low' | 'close' | 'volume', i: number, value: number): Bars => ({
+    ...bars,
+    [column]: bars[column]!.map((x, k) => (k === i ? value : x)),
+  })
+  const one = featureSet({ timeframes: ['1m'], features: ['ret_1', 'hourSin'] })
+  const cases = [
+    ['open', 0, 0],
+    ['close', 399, Number.NaN],
+    ['high', 200, Number.POSITIVE_INFINITY],
+    ['high', 201, 1],
+    ['low', 7, -1],
+    ['volume', 398, -1],
+    ['volume', 3, Number.NaN],
+  ] as const
+  for (const [column, i, value] of cases) {
+    const message = new RegExp(`the bar at ${bars.time[i]} is not clean`)
+    expect(() => one.batch(spoiled(column, i, value))).toThrow(message)
+    if (column === 'volume') continue
+    expect(() => featureSet({ timeframes: ['1m'], volume: false }).batch(spoiled(column, i, value))).toThrow(message)
+  }
+  expect(one.batch(bars).ready).toBe(1)
+})

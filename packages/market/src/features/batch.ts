@@ -1,13 +1,15 @@
+import { RegimenError } from '@regimen/core'
 import type { Bars } from '../bars.ts'
 import { ENTROPY_TERMS } from './dependence.ts'
 import type { Catalog } from './families.ts'
 import { openTimeframe } from './history.ts'
 import { compile, type Program } from './kernel/compile.ts'
-import type { Expression } from './kernel/expression.ts'
-import { INPUTS, openSeries } from './series.ts'
+import { both, type Expression, gt, le, lt, select } from './kernel/expression.ts'
+import { WHERE } from './plan.ts'
+import { INPUTS, openSeries, type Series } from './series.ts'
 
 /** Rows at a time: what a chunk is computed from and through stays in the cache. */
-const CHUNK = 4096
+const CHUNK = 8192
 
 /**
  * Computes the wanted features of one timeframe over whole bars; NaN before each one's warm-up. The formulas run as WebAssembly, two rows
@@ -34,24 +36,25 @@ type Columns = readonly (Float64Array | undefined)[]
 
 interface Compiled {
   readonly program: Program
-  /** Which feature each output of the program is. */
+  /** Which feature each formula is; the last one marks bars that are not clean. */
   readonly features: readonly number[]
 }
 
 /** Since no feature looks back further than its warm-up, the bars are cut into chunks that begin that much earlier. */
 function runChunks(bars: Bars, catalog: Catalog, { program, features }: Compiled, columns: Columns): void {
   const size = bars.time.length
-  const { inputs, outputs } = program
+  const { inputs } = program
   const series = [bars.open, bars.high, bars.low, bars.close, bars.volume ?? bars.open]
   for (let start = 0; start < size; start += CHUNK) {
     const from = Math.max(0, start - catalog.warmup)
     const end = Math.min(size, start + CHUNK)
     for (let k = 0; k < series.length; k++) inputs[k]!.set(series[k]!.subarray(from, end))
     inputs[INPUTS - 1]!.fill(bars.close[from]!, 0, end - from)
-    program.run(start - from, end - from)
-    for (let k = 0; k < features.length; k++) {
-      columns[features[k]!]!.set(outputs[k]!.subarray(start - from, end - from), start)
-    }
+    program.run(start - from, end - from, (k, column) => {
+      const rows = column.subarray(start - from, end - from)
+      if (k < features.length) columns[features[k]!]!.set(rows, start)
+      else if (rows.includes(1)) refuse(bars, start + rows.indexOf(1))
+    })
   }
 }
 
@@ -59,6 +62,9 @@ function pushAll(bars: Bars, catalog: Catalog, columns: Columns): void {
   const { time, open, high, low, close, volume } = bars
   const live = openTimeframe(catalog, undefined)
   for (let i = 0; i < time.length; i++) {
+    const traded = catalog.volume ? volume![i]! : 0
+    const [o, h, l, c] = [open[i]!, high[i]!, low[i]!, close[i]!]
+    if (!(l > 0 && o > 0 && c > 0 && h < Number.POSITIVE_INFINITY && o <= h && c <= h && traded >= 0)) refuse(bars, i)
     live.push({
       time: time[i]!,
       open: open[i]!,
@@ -72,6 +78,13 @@ function pushAll(bars: Bars, catalog: Catalog, columns: Columns): void {
       if (column) column[i] = live.values[f]!
     }
   }
+}
+
+function refuse({ time, open, high, low, close, volume }: Bars, i: number): never {
+  throw new RegimenError(
+    `the bar at ${time[i]} is not clean: ${open[i]}, ${high[i]}, ${low[i]}, ${close[i]}, ${volume?.[i]}.`,
+    { code: 'INVALID_BARS', where: WHERE, hint: 'Pass the bars through repairBars.' },
+  )
 }
 
 const compiledCatalogs = new WeakMap<Catalog, Compiled | 'forbidden'>()
@@ -93,10 +106,24 @@ function compiledOf(catalog: Catalog): Compiled | undefined {
       })
       k += family.features.length
     }
+    formulas.push(flaws(series, catalog.volume))
     known = compiled(formulas, features, catalog.warmup) ?? 'forbidden'
     compiledCatalogs.set(catalog, known)
   }
   return known === 'forbidden' ? undefined : known
+}
+
+/** 1 where a bar is not clean. */
+function flaws({ open, high, low, close, volume }: Series, withVolume: boolean): Expression {
+  const clean = [
+    gt(low, 0),
+    gt(open, 0),
+    gt(close, 0),
+    lt(high, Number.POSITIVE_INFINITY),
+    le(open, high),
+    le(close, high),
+  ]
+  return select([...clean, ...(withVolume ? [le(0, volume)] : [])].reduce(both), 0, 1)
 }
 
 function compiled(formulas: Expression[], features: number[], warmup: number): Compiled | undefined {

@@ -29,6 +29,8 @@ const ALL: readonly FeatureFamily[] = [
 
 /** The families of one timeframe and what they offer together. */
 export interface Catalog {
+  /** Whether volume is read. */
+  readonly volume: boolean
   readonly families: readonly FeatureFamily[]
   readonly features: readonly FeatureDefinition[]
   readonly names: readonly string[]
@@ -47,6 +49,7 @@ export function catalog(withVolume: boolean, wants: (name: string) => boolean = 
   )
   const features = families.flatMap((family) => family.features)
   return {
+    volume: withVolume,
     families,
     features,
     names: features.map((feature) => feature.name),

@@ -91,15 +91,4 @@ function checkBars(plan: Plan, bars: Bars): void {
     () => 'the bars have no volume.',
     'Pass { volume: false } to leave out the features of volume.',
   )
-  const { open, high, low, close, volume } = bars
-  for (let i = 0; i < close.length; i++) {
-    const good = low[i]! > 0 && open[i]! > 0 && close[i]! > 0 && high[i]! < Number.POSITIVE_INFINITY
-    if (good && open[i]! <= high[i]! && close[i]! <= high[i]! && (!plan.volume || volume![i]! >= 0)) continue
-    check(
-      false,
-      WHERE,
-      () => `row ${i} is no clean bar: ${open[i]}, ${high[i]}, ${low[i]}, ${close[i]}, ${volume?.[i]}.`,
-      'Pass the bars through repairBars.',
-    )
-  }
 }

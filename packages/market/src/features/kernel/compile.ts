@@ -5,10 +5,11 @@ import { type Expression, LANE_OPERATIONS } from './expression.ts'
 export interface Program {
   /** Input columns, to be filled before a run. */
   readonly inputs: readonly Float64Array[]
-  /** The value of each formula after a run, in the same order; rows that look back before the first are garbage. */
-  readonly outputs: readonly Float64Array[]
-  /** Computes the rows [from, to), and of what they look back at as much as they need. */
-  run(from: number, to: number): void
+  /**
+   * Computes the rows [from, to), and of what they look back at as much as they need. Hands over each formula's column as soon as it is
+   * there; it holds only until `take` returns. Rows that look back before the first are garbage.
+   */
+  run(from: number, to: number, take: (formula: number, column: Float64Array) => void): void
 }
 
 interface Node {
@@ -45,7 +46,7 @@ export function compile(
   const results = formulas.map((formula) => intern(formula))
   for (const id of results) if (nodes[id]!.op !== 'input') stored.add(id)
   const kernels = schedule(nodes, stored)
-  const { column, columns } = place(nodes, kernels, new Set(results), inputs)
+  const { column, columns } = place(nodes, kernels, inputs)
   const reach = reaches(nodes, results, kernels)
   // Before the first column lies room for the longest lag, behind each one for a last odd row.
   const stride = BYTES * (capacity + (capacity % 2) + 2)
@@ -59,13 +60,18 @@ export function compile(
   const functions = Object.values(new WebAssembly.Instance(module, { env: { memory } }).exports) as KernelCall[]
   new Float64Array(memory.buffer, tableAt, table.length).set(table)
   const view = (at: number): Float64Array => new Float64Array(memory.buffer, at, capacity)
+  const taken = (is: (id: number) => boolean): { formula: number; column: Float64Array }[] =>
+    results.flatMap((id, formula) => (is(id) ? [{ formula, column: view(offset(id)) }] : []))
+  const given = taken((id) => nodes[id]!.op === 'input')
+  const ready = kernels.map((kernel) => taken((id) => kernel.includes(id)))
   return {
     inputs: Array.from({ length: inputs }, (_, k) => view(base + stride * k)),
-    outputs: results.map((id) => view(offset(id))),
-    run(from, to) {
+    run(from, to, take) {
+      for (const { formula, column } of given) take(formula, column)
       functions.forEach((call, k) => {
         const first = Math.max(0, from - reach[k]!)
         call(BYTES * (first - (first % 2)), BYTES * to)
+        for (const { formula, column } of ready[k]!) take(formula, column)
       })
     },
   }
@@ -115,7 +121,6 @@ function schedule(nodes: readonly Node[], stored: ReadonlySet<number>): Kernel[]
 function place(
   nodes: readonly Node[],
   kernels: readonly Kernel[],
-  results: ReadonlySet<number>,
   inputs: number,
 ): { column: number[]; columns: number } {
   const column: number[] = []
@@ -132,11 +137,8 @@ function place(
   kernels.forEach((kernel, k) => {
     for (const id of kernel) column[id] = free.pop() ?? columns++
     written.forEach((id) => {
-      const last = Math.max(
-        lastUse[id] ?? -1,
-        kernels.findIndex((other) => other.includes(id)),
-      )
-      if (last === k && !results.has(id)) free.push(column[id]!)
+      const last = lastUse[id] ?? kernels.findIndex((other) => other.includes(id))
+      if (last === k) free.push(column[id]!)
     })
   })
   return { column, columns }
