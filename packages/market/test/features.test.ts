@@ -353,3 +353,14 @@ test('bars that are not clean are refused, wherever they lie', () => {
   }
   expect(one.batch(bars).ready).toBe(1)
 })
+
+test('a time that is none yields no season, and an end', () => {
+  const bars = walk(20, 4)
+  const features = ['hourSin', 'hourCos', 'weekdaySin', 'quarterCos']
+  const { columns } = featureSet({ timeframes: ['1m'], features }).batch({
+    ...bars,
+    time: bars.time.map((t, i) => (i === 7 ? Number.NaN : t)),
+  })
+  for (const column of columns)
+    expect(Array.from(column, Number.isNaN)).toEqual(bars.time.reduce<boolean[]>((is, _, i) => [...is, i === 7], []))
+})

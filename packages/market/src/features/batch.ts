@@ -17,7 +17,7 @@ const CHUNK = 8192
  */
 export function batchColumns(bars: Bars, catalog: Catalog): (Float64Array | undefined)[] {
   const size = bars.time.length
-  const columns = catalog.wanted.map((is) => (is ? new Float64Array(size) : undefined))
+  const columns = catalog.wanted.map((is) => (is ? unwritten(size) : undefined))
   const compiled = compiledOf(catalog)
   if (compiled) runChunks(bars, catalog, compiled, columns)
   else pushAll(bars, catalog, columns)
@@ -30,6 +30,13 @@ export function batchColumns(bars: Bars, catalog: Catalog): (Float64Array | unde
     columns[f]?.fill(Number.NaN, 0, Math.min(size, warmup - 1))
   })
   return columns
+}
+
+/** A column that will be written in every row: in Node without zeroing it first, which takes as long as writing it. */
+function unwritten(size: number): Float64Array {
+  const { Buffer } = globalThis as { Buffer?: { allocUnsafeSlow?(bytes: number): Uint8Array } }
+  const bytes = Buffer?.allocUnsafeSlow?.(size * Float64Array.BYTES_PER_ELEMENT)
+  return bytes?.byteOffset === 0 ? new Float64Array(bytes.buffer, 0, size) : new Float64Array(size)
 }
 
 type Columns = readonly (Float64Array | undefined)[]

@@ -20,11 +20,12 @@ export const seasonality: FeatureFamily = {
       const day = Math.floor(time[begin]! / DAY)
       const midnight = day * DAY
       let end = begin
-      for (; end < size && time[end]! < midnight + DAY; end++) {
+      do {
         const minute = Math.floor((time[end]! - midnight) / 60_000)
         if (hourSin) hourSin[end] = SIN[minute]!
         if (hourCos) hourCos[end] = SIN[minute < 1080 ? minute + 360 : minute - 1080]!
-      }
+        end++
+      } while (end < size && time[end]! < midnight + DAY)
       ofDay(day, calendar, 0)
       for (let k = 0; k < 6; k++) out[k + 2]?.fill(calendar[k]!, begin, end)
       begin = end
