@@ -361,6 +361,9 @@ test('a time that is none yields no season, and an end', () => {
     ...bars,
     time: bars.time.map((t, i) => (i === 7 ? Number.NaN : t)),
   })
-  for (const column of columns)
-    expect(Array.from(column, Number.isNaN)).toEqual(bars.time.reduce<boolean[]>((is, _, i) => [...is, i === 7], []))
+  for (const column of columns) {
+    column.forEach((x, i) => {
+      expect(Number.isNaN(x)).toBe(i === 7)
+    })
+  }
 })

@@ -66,7 +66,7 @@ test('RSI by hand: a window of changes that alternate +2, -1', () => {
 test('returns and gap', () => {
   const get = table({ open: [100, 104], high: [110, 121], low: [100, 104], close: [110, 121] }, 100)
   expect(get('ret_1')).toBeCloseTo(Math.log(1.1), 14)
-  expect(get('ret_5')).toBeCloseTo(Math.log(1.21), 14)
+  for (const k of [5, 10, 20, 60]) expect(get(`ret_${k}`)).toBeCloseTo(Math.log(1.21), 14)
   expect(get('gap')).toBeCloseTo(Math.log(104 / 110), 14)
 })
 
@@ -76,6 +76,7 @@ test('one moving bar in a flat window: every volatility by its formula', () => {
   const co = Math.log(1.08)
   // One term of 20, the others are 0.
   expect(get('vol_20')).toBeCloseTo(Math.sqrt(co ** 2 / 20), 14)
+  expect(get('vol_60')).toBeCloseTo(Math.sqrt(co ** 2 / 60), 14)
   expect(get('volRatio_10_60')).toBeCloseTo(0.5 * Math.log(60 / 10), 12)
   expect(get('parkinson_20')).toBeCloseTo(Math.sqrt(hl ** 2 / (20 * 4 * Math.LN2)), 14)
   expect(get('garmanKlass_20')).toBeCloseTo(Math.sqrt((0.5 * hl ** 2 - (2 * Math.LN2 - 1) * co ** 2) / 20), 14)
@@ -101,8 +102,14 @@ test('the true range reaches back to the close before a gap', () => {
 test('averages, MACD and bands after one step from rest', () => {
   const get = table({ close: [127] }, 100)
   expect(get('smaDistance_20')).toBeCloseTo(Math.log(127 / 101.35), 13)
+  for (const n of [10, 50, 100]) {
+    expect(get(`smaDistance_${n}`)).toBeCloseTo(Math.log(127 / (100 + 27 / n)), 13)
+  }
+  expect(get('smaSlope_50')).toBeCloseTo(Math.log(100.54 / 100) / 5, 13)
   expect(get('smaSlope_20')).toBeCloseTo(Math.log(101.35 / 100) / 5, 13)
   // EMA: 100 + 2/(n+1) · 27.
+  expect(get('emaDistance_12')).toBeCloseTo(Math.log(127 / (100 + 54 / 13)), 12)
+  expect(get('emaSlope_12')).toBeCloseTo(Math.log(1 + 0.54 / 13), 12)
   expect(get('emaDistance_26')).toBeCloseTo(Math.log(127 / 102), 12)
   expect(get('emaSlope_26')).toBeCloseTo(Math.log(102 / 100), 12)
   const macd = 27 * (2 / 13 - 2 / 27)
@@ -121,6 +128,8 @@ test('stochastic, range position and drawdown', () => {
   expect(get('stochK_14')).toBeCloseTo(75, 12)
   expect(get('stochD_14_3')).toBeCloseTo(100 / 3, 12)
   expect(get('rangePosition_20')).toBeCloseTo(0.75, 14)
+  expect(get('rangePosition_60')).toBeCloseTo(0.75, 14)
+  expect(get('drawdown_250', 1)).toBeCloseTo(Math.log(0.95), 14)
   expect(get('drawdown_60', 1)).toBeCloseTo(Math.log(0.95), 14)
   expect(get('drawdown_60')).toBe(0)
 })
@@ -134,6 +143,8 @@ test('volume: OBV, MFI, VWAP and z-score', () => {
   expect(get('mfi_14')).toBeCloseTo((100 * up) / (up + down), 10)
   expect(get('vwapDistance_20')).toBeCloseTo(Math.log(103 / ((up + down) / 60)), 13)
   // 17 zeros, 10, 30, 20: mean 3, mean square 70, σ = √61.
+  // 57 zeros: mean 1, mean square 70/3.
+  expect(get('volumeZ_60')).toBeCloseTo(19 / Math.sqrt(70 / 3 - 1), 12)
   expect(get('volumeZ_20')).toBeCloseTo(17 / Math.sqrt(61), 12)
 })
 
@@ -195,4 +206,38 @@ test('season: quarters of the day, the week, the month and the quarter', () => {
   // 2023-04-16: 15 of the 30 days of April are over.
   const half = at('2023-04-16T00:00Z')
   expect([half('monthSin'), half('monthCos')]).toEqual([0, -1])
+})
+
+test('relations of one minute to five minutes: a rise by 21 four minutes ago and a fall by 11 now', () => {
+  const flat = 1_600
+  const relation = (wick: boolean) => {
+    const close = [...new Array(flat).fill(100), 121, 121, 121, 121, 110]
+    const open = close.map((_, i) => (i === 0 ? 100 : close[i - 1]!))
+    const bars = createBars({
+      time: close.map((_, i) => i * MIN),
+      open,
+      high: close.map((c, i) => (wick && i === flat - 30 ? 131 : Math.max(c, open[i]!))),
+      low: close.map((c, i) => Math.min(c, open[i]!)),
+      close,
+    })
+    const { columns, names } = featureSet({ timeframes: ['1m', '5m'], volume: false }).batch(bars)
+    return (name: string, back = 0) => columns[names.indexOf(`1m/5m.${name}`)]!.at(-1 - back)!
+  }
+  const get = relation(false)
+  const r = 13 / 14
+  expect(get('trendAgreement')).toBe(1)
+  // With b = ln 1.1 the fast returns are 2b and −b, the slow one is b: √(5b²/20) · √5 over √(b²/20).
+  expect(get('volatilityRatio')).toBeCloseTo(Math.log(5), 12)
+  // The move b in units of √20 times its own volatility: b / (√5 b) and b / b.
+  expect(get('momentumSpread')).toBeCloseTo(1 / Math.sqrt(5) - 1, 12)
+  // Wilder averages of the gain 21, four bars old, and of the loss 11; the slow bar only rose.
+  expect(get('rsiSpread')).toBeCloseTo((100 * 21 * r ** 4) / (21 * r ** 4 + 11) - 100, 10)
+  // DX is 100 while only the rise counts, four bars, then |+DI − −DI| / (+DI + −DI); the slow bar has 100 once.
+  const dx = (100 * Math.abs(21 * r ** 4 - 11)) / (21 * r ** 4 + 11)
+  expect(get('adxSpread')).toBeCloseTo((100 * (r + r ** 2 + r ** 3 + r ** 4) + dx - 100) / 14, 10)
+  expect(get('slowSmaDistance')).toBeCloseTo(Math.log(110 / 100.5), 13)
+  expect(get('sinceSlowClose')).toBe(0)
+  expect(get('sinceSlowClose', 1)).toBeCloseTo(Math.log(1.21), 13)
+  // A wick 35 minutes ago lies within 20 slow bars and beyond 20 fast ones: 10 of 21 against 10 of 31.
+  expect(relation(true)('rangePositionSpread')).toBeCloseTo(10 / 21 - 10 / 31, 13)
 })
