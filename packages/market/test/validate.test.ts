@@ -98,6 +98,21 @@ describe('calendars', () => {
     expect(gaps(weekdays.toSpliced(12, 3), {})).toEqual([3])
     expect(gaps(weekdays.toSpliced(12, 1), { calendar: 'weekdays', gapTolerance: 0 })).toEqual([1])
   })
+  test('auto counts every week: a Saturday of three in five weeks is a trading day', () => {
+    // Sunday 2024-01-07 begins the first week. Monday to Friday always, Saturday in the first, second and fourth week.
+    const time: number[] = []
+    for (let day = 0; day < 34; day++) {
+      const [week, weekday] = [Math.floor(day / 7), day % 7]
+      if (weekday === 0 || (weekday === 6 && ![0, 1, 3].includes(week))) continue
+      time.push(Date.UTC(2024, 0, 7 + day))
+    }
+    const p = new Float64Array(time.length).fill(10)
+    const raw = { time: Float64Array.from(time), open: p, high: p, low: p, close: p }
+    const { gaps } = validateBars(raw, { interval: '1d', gapTolerance: 0 })
+    // The Saturday of the third week.
+    expect(gaps.map(({ from, missing }) => [from, missing])).toEqual([[Date.UTC(2024, 0, 27), 1]])
+  })
+
   test('stated hours and holidays', () => {
     // Monday to Friday 09:00-12:00, with Wednesday 2024-01-03 closed.
     const times = weekdays
