@@ -94,11 +94,14 @@ function refuse({ time, open, high, low, close, volume }: Bars, i: number): neve
   )
 }
 
-const compiledCatalogs = new WeakMap<Catalog, Compiled | 'forbidden'>()
+/** Programs by what they compute: the same features are often asked for again. */
+const programs = new Map<string, Compiled | 'forbidden'>()
+const MOST_PROGRAMS = 8
 
 /** The catalog's formulas as a program, made on first use; undefined where WebAssembly is absent or forbidden. */
 function compiledOf(catalog: Catalog): Compiled | undefined {
-  let known = compiledCatalogs.get(catalog)
+  const key = `${catalog.volume} ${catalog.names.filter((_, k) => catalog.wanted[k])}`
+  let known = programs.get(key)
   if (!known) {
     const formulas: Expression[] = []
     const features: number[] = []
@@ -115,7 +118,9 @@ function compiledOf(catalog: Catalog): Compiled | undefined {
     }
     formulas.push(flaws(series, catalog.volume))
     known = compiled(formulas, features, catalog.warmup) ?? 'forbidden'
-    compiledCatalogs.set(catalog, known)
+    const [oldest] = programs.keys()
+    if (oldest !== undefined && programs.size >= MOST_PROGRAMS) programs.delete(oldest)
+    programs.set(key, known)
   }
   return known === 'forbidden' ? undefined : known
 }

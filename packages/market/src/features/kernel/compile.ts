@@ -183,7 +183,7 @@ function emit(
     nodes[id]!.op === 'input' || nodes[id]!.op === 'lag' || (stored.has(id) && !own.has(id))
   const uses = countUses(nodes, kernel, loaded)
   const constants = new Map<number, number>()
-  const before: number[] = []
+  const before: wasm.Code[] = []
   let local = new Map<number, number>()
   let vectors = 0
   const fresh = (id: number, where = local): number => {
@@ -196,11 +196,11 @@ function emit(
     const node = nodes[id]!
     if (node.op === 'constant') {
       const at = fresh(id, constants)
-      before.push(...wasm.vector(node.data[0]!, node.data[1]!), ...wasm.set(at))
+      before.push(wasm.vector(node.data[0]!, node.data[1]!), wasm.set(at))
       return wasm.get(at)
     }
     const code = loaded(id) ? load(id) : operate(node)
-    return uses.get(id)! > 1 || own.has(id) ? [...code, ...wasm.tee(fresh(id))] : code
+    return uses.get(id)! > 1 || own.has(id) ? [code, wasm.tee(fresh(id))] : code
   }
   // What is computed in one arm only is not there after it.
   const arm = (id: number): wasm.Code => {
@@ -213,34 +213,24 @@ function emit(
   const load = (id: number): wasm.Code => {
     const { op, args, data } = nodes[id]!
     const at = op === 'lag' ? offset(args[0]!) - BYTES * data[0]! : offset(id)
-    return [...wasm.get(0), ...wasm.loadVector(at)]
+    return [wasm.get(0), wasm.loadVector(at)]
   }
   const operate = ({ op, args, data }: Node): wasm.Code => {
     if (op === 'branch') return wasm.either(value(args[0]!), arm(args[1]!), arm(args[2]!))
-    if (op === 'exponent') return [...value(args[0]!), ...wasm.exponents()]
+    if (op === 'exponent') return [value(args[0]!), wasm.exponents()]
     if (op === 'lookup') {
       const known = local.has(args[0]!)
       const counts = value(args[0]!)
       const held = local.get(args[0]!) ?? fresh(args[0]!)
-      const address = (byte: number): wasm.Code => [
-        ...wasm.get(held),
-        ...wasm.byteOf(byte),
-        ...wasm.small(3),
-        ...wasm.shiftLeft,
-      ]
+      const address = (byte: number): wasm.Code => [wasm.get(held), wasm.byteOf(byte), wasm.small(3), wasm.shiftLeft]
       // The address of the second lane lies below the vector that it fills.
-      const lanes = [
-        ...address(8 + data[0]!),
-        ...address(data[0]!),
-        ...wasm.loadFirst(tableAt),
-        ...wasm.loadSecond(tableAt),
-      ]
-      return known ? lanes : [...counts, ...wasm.set(held), ...lanes]
+      const lanes = [address(8 + data[0]!), address(data[0]!), wasm.loadFirst(tableAt), wasm.loadSecond(tableAt)]
+      return known ? lanes : [counts, wasm.set(held), lanes]
     }
-    return [...args.flatMap(value), ...wasm.simd(LANE_OPERATIONS[op as keyof typeof LANE_OPERATIONS])]
+    return [args.map(value), wasm.simd(LANE_OPERATIONS[op as keyof typeof LANE_OPERATIONS])]
   }
-  const body = kernel.flatMap((id) => [...wasm.get(0), ...value(id), ...wasm.storeVector(offset(id))])
-  return { vectors, body: [...before, ...wasm.rows(body)] }
+  const body = kernel.map((id) => [wasm.get(0), value(id), wasm.storeVector(offset(id))])
+  return { vectors, body: [before, wasm.rows(body)] }
 }
 
 function countUses(nodes: readonly Node[], kernel: Kernel, loaded: (id: number) => boolean): Map<number, number> {
