@@ -59,14 +59,18 @@ export async function renamePatiently(files: FileOperations, from: string, to: s
 
 const BUSY = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
-/** Writes a file so that there is either all of it or none: temporary file, fsync, rename, fsync of the folder. */
+/**
+ * Writes a file so that there is either all of it or none: temporary file, fsync, rename, fsync of the folder. Where it goes
+ * is asked for once its bytes are safe; undefined drops them.
+ */
 export async function writeAtomically(
   files: FileOperations,
-  target: string,
   temporary: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  target: () => Promise<string | undefined>,
 ): Promise<void> {
   const handle = await files.open(temporary, 'wx')
+  let path: string | undefined
   try {
     try {
       for await (const chunk of chunks) await files.write(handle, chunk)
@@ -74,12 +78,13 @@ export async function writeAtomically(
     } finally {
       await handle.close()
     }
-    await renamePatiently(files, temporary, target)
+    path = await target()
+    await (path === undefined ? files.remove(temporary) : renamePatiently(files, temporary, path))
   } catch (error) {
     await files.remove(temporary).catch(() => {})
     throw error
   }
-  await syncFolder(files, dirname(target))
+  if (path !== undefined) await syncFolder(files, dirname(path))
 }
 
 /** The `code` of a system error. */

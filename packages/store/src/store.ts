@@ -249,9 +249,8 @@ async function writeManifest(folder: string, options: StoreOptions, files: FileO
   const draft = join(folder, `${MANIFEST}.${randomBytes(6).toString('hex')}`)
   try {
     await files.mkdir(folder)
-    await writeAtomically(files, draft, `${draft}.tmp`, [
-      Buffer.from(`${JSON.stringify({ format: 1, metadata: kind })}\n`),
-    ])
+    const text = `${JSON.stringify({ format: 1, metadata: kind })}\n`
+    await writeAtomically(files, `${draft}.tmp`, [Buffer.from(text)], async () => draft)
     // Of several processes that open a new folder at once, the first decides.
     await link(draft, join(folder, MANIFEST)).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error

@@ -65,29 +65,24 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
       throw explained(error, WHERE, `a blob cannot be written to ${folder}`)
     }
   }
-  const place = (name: string): Promise<void> => ensure(join(folder, name.slice(0, 2)), folder)
+  const placeFor = async (name: string): Promise<string> => {
+    const path = pathOf(name)
+    await ensure(join(folder, name.slice(0, 2)), folder)
+    return path
+  }
   const temporary = (): string => join(temporaries, randomBytes(9).toString('hex'))
 
   return {
     name: 'folder',
     read: (name) => absentAsUndefined(() => readFile(pathOf(name))),
-    write: (name, bytes) =>
-      writing(async () => {
-        const path = pathOf(name)
-        await place(name)
-        await writeAtomically(files, path, temporary(), [bytes])
-      }),
+    write: (name, bytes) => writing(() => writeAtomically(files, temporary(), [bytes], () => placeFor(name))),
     writeStream: (chunks, nameAtEnd) =>
-      writing(async () => {
-        // Lands under a temporary name first: the real one is known once the last chunk is through.
-        const path = temporary()
-        const staged = `${path}.stream`
-        await writeAtomically(files, staged, path, chunks)
-        const name = nameAtEnd()
-        await place(name)
-        await renamePatiently(files, staged, pathOf(name))
-        await syncFolder(files, join(folder, name.slice(0, 2)))
-      }),
+      writing(() =>
+        writeAtomically(files, temporary(), chunks, async () => {
+          const name = await nameAtEnd()
+          return name === undefined ? undefined : placeFor(name)
+        }),
+      ),
     async readStream(name) {
       const handle = await absentAsUndefined(() => files.open(pathOf(name), 'r'))
       return handle?.createReadStream({ highWaterMark: 1 << 18 })
