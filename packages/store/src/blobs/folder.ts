@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '@regimen/core'
 import {
   codeOf,
   explained,
   type FileOperations,
-  readdir,
-  readFile,
   renamePatiently,
-  stat,
   syncFolder,
   systemFiles,
-  utimes,
   writeAtomically,
 } from '../files.ts'
 import type { BlobDriver, BlobEntry } from './driver.ts'
@@ -46,6 +44,8 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
   const { files = systemFiles, clock = systemClock } = options
   const temporaries = join(folder, 'tmp')
   const made = new Set<string>()
+  /** Shards that are there at the first write are forced to disk together: whoever made them may not have come to it. */
+  let looked = false
   const pathOf = (name: string): string => {
     if (!NAME.test(name))
       throw new TypeError(`a blob's name must be 64 hexadecimal digits, got ${JSON.stringify(name)}`)
@@ -67,6 +67,12 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
   }
   const placeFor = async (name: string): Promise<string> => {
     const path = pathOf(name)
+    if (!looked) {
+      const present = await readdir(folder)
+      await syncFolder(files, folder)
+      for (const shard of present) made.add(join(folder, shard))
+      looked = true
+    }
     await ensure(join(folder, name.slice(0, 2)), folder)
     return path
   }
@@ -84,8 +90,9 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
         }),
       ),
     async readStream(name) {
-      const handle = await absentAsUndefined(() => files.open(pathOf(name), 'r'))
-      return handle?.createReadStream({ highWaterMark: 1 << 18 })
+      const path = pathOf(name)
+      const fd = await absentAsUndefined(() => files.open(path, 'r'))
+      return fd === undefined ? undefined : createReadStream(path, { fd, highWaterMark: 1 << 18 })
     },
     async *list() {
       for (const shard of ((await absentAsUndefined(() => readdir(folder))) ?? []).sort()) {
@@ -122,7 +129,7 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
 }
 
 async function statOf(name: string, path: string): Promise<BlobEntry | undefined> {
-  const found = await absentAsUndefined(() => stat(path))
+  const found = await absentAsUndefined(async () => statSync(path))
   return found && { name, size: found.size, modified: found.mtimeMs }
 }
 
