@@ -120,4 +120,3 @@ const WAYS_OUT: { readonly [code: string]: readonly [string, string] } = {
   EACCES: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
   EPERM: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
 }
-

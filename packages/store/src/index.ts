@@ -11,6 +11,7 @@ export { openStore } from './store.ts'
 
 // Types.
 
+export type { Aliases, AliasMoveRecord, MoveOptions } from './aliases.ts'
 export type { BlobRef } from './blobs/blobs.ts'
 export type { BlobDriver, BlobEntry } from './blobs/driver.ts'
 export type { FolderBlobsOptions } from './blobs/folder.ts'
@@ -35,7 +36,7 @@ export type { LogNote, MetadataDriver } from './metadata/driver.ts'
 export type { FileMetadataOptions } from './metadata/file.ts'
 export type { PostgresMetadataOptions } from './metadata/postgres.ts'
 export type { SqliteMetadataOptions } from './metadata/sqlite.ts'
-export type { AliasMoveRecord, ListOptions, Model, MoveOptions, PublishOptions, WatchOptions } from './model.ts'
+export type { ListOptions, Model, WatchOptions } from './model.ts'
 export type { Guard, GuardOptions, GuardVerdict } from './promotion/guard.ts'
 export type { Promotion, PromotionPolicy, RuleResult, Threshold } from './promotion/policy.ts'
 export type {
@@ -45,6 +46,7 @@ export type {
   SequentialTestOptions,
 } from './promotion/sequential.ts'
 export type { Assignment } from './promotion/split.ts'
+export type { PublishOptions } from './publish.ts'
 export type { VersionReference } from './reference.ts'
 export type { Run, RunInfo, RunOptions, StepMetrics } from './runs.ts'
 export type { SampleArrays } from './samples.ts'

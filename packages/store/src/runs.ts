@@ -102,16 +102,16 @@ export async function startRun(engine: Engine, experiment: string, options: RunO
 /** Reads a run from the log. */
 export async function readRun(engine: Engine, id: string): Promise<RunInfo> {
   const entry = runEntry(engine, id)
-  const [begin] = await engine.records(entry.seq, 1)
-  const end = entry.endSeq === undefined ? undefined : (await engine.records(entry.endSeq, 1))[0]
+  const begin = await engine.record(entry.seq)
+  const end = entry.endSeq === undefined ? undefined : await engine.record(entry.endSeq)
   const result = (end?.data ?? {}) as { metrics?: RunInfo['metrics']; files?: RunInfo['files'] }
   return {
     id,
     experiment: entry.experiment,
     status: entry.status,
-    started: begin!.time,
+    started: begin.time,
     ended: end?.time,
-    params: begin!.data.params ?? {},
+    params: begin.data.params ?? {},
     metrics: result.metrics ?? {},
     files: result.files ?? {},
   }

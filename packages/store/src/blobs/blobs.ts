@@ -40,8 +40,8 @@ const SLICE = 1 << 17
 const deflateAsync = promisify(deflate) as (bytes: Uint8Array, options: { level: number }) => Promise<Buffer>
 const inflateAsync = promisify(inflate) as (bytes: Uint8Array) => Promise<Buffer>
 
-/** Opens content addressing over a driver. */
-export function openBlobs(driver: BlobDriver): Blobs {
+/** Opens content addressing over a driver. New content over `quotaBytes`, all that is stored counted, is refused. */
+export function openBlobs(driver: BlobDriver, quotaBytes: number = Number.POSITIVE_INFINITY): Blobs {
   const has = async (blob: string): Promise<boolean> =>
     driver.stat ? (await driver.stat(blob)) !== undefined : (await driver.read(blob)) !== undefined
   /** Whether the content is there already; if so, garbage collection spares it for another grace period. */
@@ -50,11 +50,20 @@ export function openBlobs(driver: BlobDriver): Blobs {
     if (there) await driver.touch?.(blob)
     return there
   }
+  /** Throws once what is stored and `more` bytes beside it are over the quota. */
+  const quota = async (): Promise<(more: number) => void> => {
+    if (quotaBytes === Number.POSITIVE_INFINITY) return () => {}
+    let used = 0
+    for await (const { size } of driver.list()) used += size
+    return (more) => {
+      if (used + more > quotaBytes) throw overQuota(used, more, quotaBytes)
+    }
+  }
   return {
     driver,
     has,
     async put(bytes) {
-      if (driver.writeStream && bytes.length >= SLICE) {
+      if (driver.writeStream && bytes.length >= SLICE && quotaBytes === Number.POSITIVE_INFINITY) {
         const hashing = hashSlices(bytes)
         await driver.writeStream(await seal(bytes), async () => {
           const blob = await hashing
@@ -63,17 +72,24 @@ export function openBlobs(driver: BlobDriver): Blobs {
         return { blob: await hashing, size: bytes.length }
       }
       const blob = sha256(bytes)
-      if (!(await renewed(blob))) await driver.write(blob, Buffer.concat(await seal(bytes)))
+      if (!(await renewed(blob))) {
+        const sealed = Buffer.concat(await seal(bytes))
+        const claim = await quota()
+        claim(sealed.length)
+        await driver.write(blob, sealed)
+      }
       return { blob, size: bytes.length }
     },
     async putStream(chunks) {
       const hash = createHash('sha256')
       let size = 0
+      const claim = await quota()
       const sealed = async function* (): AsyncGenerator<Uint8Array> {
         yield Buffer.concat([MAGIC, Uint8Array.of(RAW)])
         for await (const chunk of chunks) {
           hash.update(chunk)
           size += chunk.length
+          claim(HEADER + size)
           yield chunk
         }
       }
@@ -184,6 +200,14 @@ async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGene
     hash.update(chunk)
     yield chunk
   }
+}
+
+function overQuota(used: number, more: number, quota: number): RegimenError {
+  return new RegimenError(`${more} bytes more than ${used} exceed the quota of ${quota}.`, {
+    code: 'QUOTA_EXCEEDED',
+    where: WHERE,
+    hint: 'Retire old versions and collect garbage: store.retain(policy), store.gc().',
+  })
 }
 
 function missing(blob: string, driver: BlobDriver): RegimenError {
