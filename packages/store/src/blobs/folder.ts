@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '@regimen/core'
+import { type Clock, check, describe, systemClock } from '@regimen/core'
 import {
   codeOf,
   explained,
@@ -47,8 +47,7 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
   /** Shards that are there at the first write are forced to disk together: whoever made them may not have come to it. */
   let looked = false
   const pathOf = (name: string): string => {
-    if (!NAME.test(name))
-      throw new TypeError(`a blob's name must be 64 hexadecimal digits, got ${JSON.stringify(name)}`)
+    check(NAME.test(name), WHERE, () => `a blob's name must be 64 hexadecimal digits, got ${describe(name)}.`)
     return join(folder, name.slice(0, 2), name)
   }
   const ensure = async (path: string, parent?: string): Promise<void> => {
