@@ -132,6 +132,36 @@ describe('damage', () => {
     await store.close()
   })
 
+  it.runIf(hasSqlite())('finds a flipped bit of the SQLite file, unless the flip changed nothing', async () => {
+    const folder = await made('sqlite')
+    const path = join(folder, 'log.sqlite')
+    const bits = statSync(path).size * 8
+    const intact = await openStore(folder, { readOnly: true })
+    const { head } = intact
+    await intact.close()
+    let found = 0
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bits - 1), async (bit) => {
+        const undo = flip(path, bit)
+        try {
+          const store = await openStore(folder, { readOnly: true })
+          const { valid, problems } = await store.verify({ anchor: head })
+          if (!valid) {
+            found++
+            expect(problems[0]).toMatch(/record \d+|SQLite/)
+          } else expect([store.head, store.model('m').aliases]).toEqual([head, { champion: 3 }])
+          await store.close()
+        } catch (error) {
+          found++
+          expect(String(error)).toMatch(/record \d+|log\.sqlite/)
+        }
+        undo()
+      }),
+      { seed: 7, numRuns: 150 },
+    )
+    expect(found).toBeGreaterThan(20)
+  })
+
   it('ignores the rest of a write that was cut short, and goes on behind it', async () => {
     const folder = await made()
     const path = join(folder, 'log.txt')
