@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { systemFiles } from '../src/files.ts'
 import { type FileOperations, openStore, type Store } from '../src/index.ts'
-import { bundled, codeOf, freshFolder, weights } from './support.ts'
+import { bundled, codeOf, freshFolder, noise, weights } from './support.ts'
 
 /** A small closed store whose log is a file. */
 async function made(metadata: 'file' | 'sqlite' = 'file'): Promise<string> {
@@ -256,6 +256,57 @@ describe('disks that fail', () => {
       await again.close()
     }
     expect(rounds).toBeGreaterThan(2)
+  })
+
+  it('forces a blob, its folder and then the record that names it to disk, in this order', async () => {
+    const folder = freshFolder()
+    const paths = new Map<number, string>()
+    const done: string[] = []
+    const short = (path: string): string =>
+      path
+        .slice(folder.length + 1)
+        .replace(/[0-9a-f]{64}|[0-9a-f]{18}/, 'NAME')
+        .replace(/\b[0-9a-f]{2}(?=$|\/)/, 'SHARD')
+    const files: FileOperations = {
+      ...systemFiles,
+      async open(path, flags) {
+        const file = await systemFiles.open(path, flags)
+        paths.set(file, short(path))
+        return file
+      },
+      async write(file, bytes) {
+        await systemFiles.write(file, bytes)
+        done.push(`write ${paths.get(file)}`)
+      },
+      async sync(file) {
+        await systemFiles.sync(file)
+        done.push(`sync ${paths.get(file)}`)
+      },
+      async rename(from, to) {
+        await systemFiles.rename(from, to)
+        done.push(`rename ${short(from)} ${short(to)}`)
+      },
+    }
+    const store = await openStore(folder, { metadata: 'file', files })
+    const model = store.model('m')
+    // Files, whose hashes and so whose shards stay the same from release to release.
+    const fileOf = (size: number) => ({ w: new Uint8Array(noise(size, size).buffer) })
+    await model.publish({ files: fileOf(8), reason: 'x' })
+    for (const size of [16, 40_000]) {
+      done.length = 0
+      await model.publish({ files: fileOf(size), reason: 'x' })
+      expect(done.filter((step, i) => step !== done[i - 1])).toEqual([
+        'write blobs/tmp/NAME',
+        'sync blobs/tmp/NAME',
+        // The shard is new.
+        'sync blobs',
+        'rename blobs/tmp/NAME blobs/SHARD/NAME',
+        'sync blobs/SHARD',
+        'write log.txt',
+        'sync log.txt',
+      ])
+    }
+    await store.close()
   })
 
   const kinds = hasSqlite() ? (['file', 'sqlite'] as const) : (['file'] as const)
