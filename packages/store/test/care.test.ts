@@ -112,6 +112,8 @@ describe('backup', () => {
     await copy.model('m').promote(2, 'champion', { reason: 'x' })
     await copy.close()
     expect(await codeOf(store.backup(target))).toBe('NOT_A_COPY')
+    for (const version of [1, 2, 1]) await model.promote(version, 'other', { reason: 'Longer than the copy.' })
+    expect(await codeOf(store.backup(target))).toBe('NOT_A_COPY')
     await store.close()
   })
 })

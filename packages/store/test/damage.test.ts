@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasSqlite, openSqlite } from '@regimen/core/sqlite'
@@ -109,7 +110,6 @@ describe('damage', () => {
     }
     expect(await attempt(lines.slice(0, -1))).toContain('the log ends at record 6, before the anchored record 7')
     // Somebody who rewrites the last record with the right hash is found by the anchor alone.
-    const { createHash } = await import('node:crypto')
     const body = lines[6]!.replace(/^\S+ \d+ /, '').replace('"reason":"x"', '"reason":"y"')
     const hash = createHash('sha256').update(body).digest('hex')
     expect(await attempt(lines.with(6, `${hash} ${body.length} ${body}`))).toBe(
@@ -126,6 +126,13 @@ describe('damage', () => {
     expect(await codeOf(openStore(folder))).toBe('CORRUPT_LOG')
     database.exec(`UPDATE log SET text = replace(text, 'Seed 9', 'Seed 2') WHERE seq = 3`)
     expect((await store.verify()).valid).toBe(true)
+    // Somebody who sets the right hash, too, breaks the link of the record after.
+    const row = database.prepare('SELECT hash, text FROM log WHERE seq = 3').get()!
+    const forged = String(row.text).replace('Seed 2', 'Seed 9')
+    const update = database.prepare('UPDATE log SET hash = ?, text = ? WHERE seq = 3')
+    update.run(createHash('sha256').update(forged).digest('hex'), forged)
+    expect((await store.verify()).problems[0]).toContain('record 4 does not continue record 3')
+    update.run(row.hash!, row.text!)
     database.exec('DELETE FROM log WHERE seq = 4')
     expect((await store.verify()).problems[0]).toContain('records are missing or out of order')
     database.close()

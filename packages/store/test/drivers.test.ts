@@ -154,7 +154,7 @@ async function startS3() {
   chmodSync(directory, 0o700)
   const server = new Server({ port: 0, silent: true, directory, configureBuckets: [{ name: 'models' }] })
   // It does not look at signatures of version 4 by itself.
-  const gate = await signatureGate((await server.run()).port, 'S3RVER', 'us-east-1')
+  const gate = await signatureGate((await server.run()).port, 'S3RVER', 'us-east-1', 3)
   return {
     refused: gate.refused,
     options: {

@@ -44,8 +44,11 @@ export function signatureOf(
   return hmac(key, text).toString('hex')
 }
 
-/** Stands before an S3 server and passes on only what is signed with the secret and whose body has the signed hash. */
-export async function signatureGate(target: number, secret: string, region: string) {
+/**
+ * Stands before an S3 server and passes on only what is signed with the secret and whose body has the signed hash. It cuts
+ * listings into pages of `pageSize`, with tokens that need escaping in XML and in addresses.
+ */
+export async function signatureGate(target: number, secret: string, region: string, pageSize: number) {
   const refused: string[] = []
   const server = createServer(async (incoming, answer) => {
     const body = Buffer.concat(await incoming.toArray())
@@ -55,15 +58,33 @@ export async function signatureGate(target: number, secret: string, region: stri
       answer.writeHead(403).end(`<Error><Code>${problem}</Code></Error>`)
       return
     }
-    const { method, url, headers } = incoming
-    const passed = request({ port: target, method, path: url, headers }, (from) => {
-      answer.writeHead(from.statusCode!, from.headers)
-      from.pipe(answer)
+    const { method, headers } = incoming
+    const url = new URL(incoming.url!, `http://127.0.0.1:${target}`)
+    const listing = url.searchParams.has('list-type')
+    const token = url.searchParams.get('continuation-token')
+    if (token !== null) {
+      url.searchParams.delete('continuation-token')
+      url.searchParams.set('start-after', token.slice(1, -1))
+    }
+    const passed = request(url, { method, headers }, async (from) => {
+      const bytes = Buffer.concat(await from.toArray())
+      const { 'content-length': _, 'transfer-encoding': __, ...kept } = from.headers
+      if (!listing) answer.writeHead(from.statusCode!, from.headers).end(bytes)
+      else answer.writeHead(from.statusCode!, kept).end(page(bytes.toString(), pageSize))
     })
     passed.end(body)
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return { port: (server.address() as AddressInfo).port, refused, close: () => server.close() }
+}
+
+/** The first so many objects of a listing, and the token to go on with. */
+function page(xml: string, size: number): string {
+  const objects = xml.match(/<Contents>.*?<\/Contents>/gs) ?? []
+  if (objects.length <= size) return xml
+  const last = /<Key>(.*?)<\/Key>/.exec(objects[size - 1]!)![1]
+  const token = `<NextContinuationToken>&lt;${last}&amp;</NextContinuationToken>`
+  return `<ListBucketResult>${objects.slice(0, size).join('')}${token}</ListBucketResult>`
 }
 
 function problemOf({ method, url, headers }: IncomingMessage, body: Buffer, secret: string, region: string) {
