@@ -45,6 +45,7 @@ type Plain =
   | 'mul'
   | 'div'
   | 'larger'
+  | 'smaller'
   | 'nearest'
   | 'less'
   | 'greater'
@@ -114,6 +115,8 @@ export const op: Operations = {
   div: vector(0xf3),
   /** b where a < b, else a. */
   larger: vector(0xf7),
+  /** b where b < a, else a. */
+  smaller: vector(0xf6),
   nearest: vector(0x94),
   less: vector(0x49),
   greater: vector(0x4a),
