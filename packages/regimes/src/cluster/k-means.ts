@@ -32,8 +32,8 @@ export interface KMeansModel {
 const WHERE = 'regimes/k-means'
 
 /**
- * Finds k clusters that minimize Σ‖x − c(x)‖² by Lloyd's iterations with Hamerly's bounds, kept for batches of 128 rows: distances
- * are only computed where a cluster could have changed, with the same result as the plain algorithm. An empty cluster is moved to the row that is
+ * Finds k clusters that minimize Σ‖x − c(x)‖² by Lloyd's iterations with Hamerly's bounds, kept for batches of 128 rows where there are
+ * more than 16 clusters: distances are only computed where a cluster could have changed, with the plain algorithm's result. An empty cluster is moved to the row that is
  * farthest from its centre. Standardize the columns first. Clusters of unequal width call for `fitGaussianMixture`, outliers
  * for `fitKMedoids`, data too large to pass over many times for `fitMiniBatchKMeans`.
  *
@@ -112,7 +112,10 @@ function hamerly(
   const counts = new Float64Array(k)
   const moved = new Float64Array(k)
   const half = new Float64Array(k)
-  const still = tolerance > 0 ? (tolerance * columnScales({ rows: n, cols: d, data: x }).variances.reduce((a, v) => a + Math.sqrt(v), 0)) / d : 0
+  const still =
+    tolerance > 0
+      ? (tolerance * columnScales({ rows: n, cols: d, data: x }).variances.reduce((a, v) => a + Math.sqrt(v), 0)) / d
+      : 0
 
   const put = (t: number, c: number, sign: number): void => {
     counts[c]! += sign
@@ -120,6 +123,8 @@ function hamerly(
   }
 
   const search = openNearest(x, n, d, k)
+  // With few centres, looking is cheaper than keeping bounds.
+  const bounded = k > 16
   /** Assigns the rows of a batch; returns how many changed their cluster. */
   const assign = (batch: number): number => {
     const { first, second, label } = search
@@ -129,8 +134,10 @@ function hamerly(
     search.run(batch)
     for (let i = 0, t = base; i < size; i++, t++) {
       const now = label[i]!
-      upper[t] = Math.sqrt(first[i]!)
-      lower[t] = Math.sqrt(second[i]!)
+      if (bounded) {
+        upper[t] = Math.sqrt(first[i]!)
+        lower[t] = Math.sqrt(second[i]!)
+      } else upper[t] = first[i]!
       if (now === labels[t]) continue
       if (labels[t]! >= 0) put(t, labels[t]!, -1)
       put(t, now, 1)
@@ -200,7 +207,7 @@ function hamerly(
     let changed = 0
     search.centres.set(centres)
     for (let batch = 0; batch < search.batches; batch++)
-      if (loosen(batch, mover, largest, runnerUp)) changed += assign(batch)
+      if (!bounded || loosen(batch, mover, largest, runnerUp)) changed += assign(batch)
     // Running sums drift by rounding; a fixed point is judged on fresh ones.
     if (changed === 0 || iterations % 32 === 0) {
       sums.fill(0)
@@ -215,7 +222,7 @@ function hamerly(
   }
   assignAll()
   let inertia = 0
-  for (let t = 0; t < n; t++) inertia += upper[t]! * upper[t]!
+  for (let t = 0; t < n; t++) inertia += bounded ? upper[t]! * upper[t]! : upper[t]!
   return { centres, labels, inertia, iterations }
 }
 

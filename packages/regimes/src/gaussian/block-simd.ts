@@ -88,7 +88,10 @@ function evaluate(d: number, diagonal: boolean): FunctionSource {
 function softmax(): FunctionSource {
   const [work, end, last, top, sum, at] = [0, 1, 2, 3, 4, 5]
   const [best, total, x] = [6, 7, 8]
-  const each = (body: Code): Code => [...op.point(at, work, 0), ...op.loop(at, last, [...body, ...op.advance(at, STEP)])]
+  const each = (body: Code): Code => [
+    ...op.point(at, work, 0),
+    ...op.loop(at, last, [...body, ...op.advance(at, STEP)]),
+  ]
   const row = [
     ...op.load(work),
     ...op.set(best),
@@ -139,7 +142,14 @@ function gather(d: number, diagonal: boolean): FunctionSource {
   // Centred columns go to the scratch's first half, weighted ones to its second; the first moments stay in registers.
   for (let j = 0; j <= d; j++) body.push(...op.constant(0), ...op.set(first + j))
   const diff = accumulators
-  const centre: Code = [...op.load(weights), ...op.set(w), ...op.get(w), ...op.get(first + d), ...op.add, ...op.set(first + d)]
+  const centre: Code = [
+    ...op.load(weights),
+    ...op.set(w),
+    ...op.get(w),
+    ...op.get(first + d),
+    ...op.add,
+    ...op.set(first + d),
+  ]
   for (let j = 0; j < d; j++) {
     centre.push(...op.load(rows, j * STEP), ...op.splat(component, 8 * j), ...op.sub, ...op.set(diff))
     centre.push(...op.store(at, op.get(diff), j * STEP))
@@ -189,7 +199,8 @@ function tiles(d: number, diagonal: boolean): [number, number][][] {
   for (let i = 0; i < d; i += 4)
     for (let j = 0; j < Math.min(i + 4, d); j += 2) {
       const tile: [number, number][] = []
-      for (let a = i; a < Math.min(i + 4, d); a++) for (let b = j; b < Math.min(j + 2, d); b++) if (b <= a) tile.push([a, b])
+      for (let a = i; a < Math.min(i + 4, d); a++)
+        for (let b = j; b < Math.min(j + 2, d); b++) if (b <= a) tile.push([a, b])
       if (tile.length > 0) all.push(tile)
     }
   return all

@@ -27,7 +27,8 @@ export interface BlockEngine {
 export function openBlock(k: number, d: number, diagonal: boolean, plain = false): BlockEngine {
   const layout = layoutOf(k, d, diagonal)
   // Unrolled code grows with the square of the columns.
-  const opened = plain || d > 16 ? undefined : openModule(`${d} ${diagonal}`, () => gaussianFunctions(d, diagonal), layout.bytes)
+  const opened =
+    plain || d > 16 ? undefined : openModule(`${d} ${diagonal}`, () => gaussianFunctions(d, diagonal), layout.bytes)
   const memory = opened?.memory ?? new ArrayBuffer(layout.bytes)
   const view = (from: number, length: number): Float64Array => new Float64Array(memory, from, length)
   const shared = {
@@ -45,7 +46,12 @@ export function openBlock(k: number, d: number, diagonal: boolean, plain = false
   return {
     ...shared,
     evaluate: (c) =>
-      evaluate!(layout.rows, layout.rows + step, layout.work + c * step, layout.parameters + 8 * c * layout.parameterSize),
+      evaluate!(
+        layout.rows,
+        layout.rows + step,
+        layout.work + c * step,
+        layout.parameters + 8 * c * layout.parameterSize,
+      ),
     softmax: () => softmax!(layout.work, layout.work + step, layout.work + k * step, layout.top, layout.sum),
     gather: (c) =>
       gather!(

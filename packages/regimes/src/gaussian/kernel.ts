@@ -176,7 +176,8 @@ export class GaussianKernel {
       for (let c = 0; c < k; c++) engine.evaluate(c)
       const base = (start - from) * k
       this.#copy(out, base, n)
-      if (missing) for (let t = 0; t < n; t++) if (this.#missing[t] === 1) out.fill(absent, base + t * k, base + t * k + k)
+      if (missing)
+        for (let t = 0; t < n; t++) if (this.#missing[t] === 1) out.fill(absent, base + t * k, base + t * k + k)
     }
   }
 

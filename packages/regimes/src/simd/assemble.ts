@@ -157,7 +157,12 @@ export function assemble(functions: readonly FunctionSource[]): Uint8Array<Array
   const section = (id: number, body: Code): Code => [id, ...unsigned(body.length), ...body]
   const name = (text: string): Code => [text.length, ...Array.from(text, (c) => c.charCodeAt(0))]
   const many = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
-  const types = functions.map((f) => [0x60, ...unsigned(f.parameters), ...new Array<number>(f.parameters).fill(0x7f), 0])
+  const types = functions.map((f) => [
+    0x60,
+    ...unsigned(f.parameters),
+    ...new Array<number>(f.parameters).fill(0x7f),
+    0,
+  ])
   const bodies = functions.map((f) => {
     const code = [2, ...unsigned(f.integers), 0x7f, ...unsigned(f.vectors), 0x7b, ...f.body, 0x0b]
     return [...unsigned(code.length), ...code]
