@@ -21,7 +21,12 @@ const model: SemiMarkovModel = {
   start: leaf([3], [0.2, 0.5, 0.3]),
   transition: leaf([3, 3], [0, 0.6, 0.4, 0.3, 0, 0.7, 0.9, 0.1, 0]),
   durations: leaf([3, 3], [0.1, 0.3, 0.6, 0.5, 0.5, 0, 0.2, 0.2, 0.6]),
-  emission: { family: 'gaussian', covariance: 'full', means: leaf([3, 1], MEANS), covariances: leaf([3, 1, 1], [1, 1, 1]) },
+  emission: {
+    family: 'gaussian',
+    covariance: 'full',
+    means: leaf([3, 1], MEANS),
+    covariances: leaf([3, 1, 1], [1, 1, 1]),
+  },
   logLikelihood: 0,
   history: [],
   converged: true,

@@ -69,7 +69,7 @@ export function fitSemiMarkov(observations: Observations, options: SemiMarkovOpt
   const x = toObservations(observations, WHERE, true)
   const { states, emission: kind, restarts, floor, seed } = options
   const given = { emission: kind, restarts, floor, seed, signal }
-  const base = fitHmm(x, { states, ...(Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined))) })
+  const base = fitHmm(x, { states, ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== undefined)) })
   const emission = openEmission(base)
   const chain = fromMarkov(k, longest, base.start.data, base.transition.data)
   const logB = new Float64Array(x.rows * k)
