@@ -36,7 +36,7 @@ describe('onlineJump', () => {
     const live = onlineJump.open({ model, rate: 0.5 })
     const [a, b] = model.centroids.data
     live.update([b! + 1])
-    const { centroids } = live.snapshot().state as { centroids: { data: Float64Array } }
+    const { centroids } = live.snapshot().state as unknown as { centroids: { data: Float64Array } }
     // Half of the way of 1.
     expect(centroids.data[1]).toBeCloseTo(b! + 0.5, 12)
     expect(centroids.data[0]).toBe(a)

@@ -132,12 +132,14 @@ function hamerly(
     const size = Math.min(BATCH, n - base)
     let changed = 0
     search.run(batch)
+    if (bounded)
+      for (let i = 0; i < size; i++) {
+        upper[base + i] = Math.sqrt(first[i]!)
+        lower[base + i] = Math.sqrt(second[i]!)
+      }
+    else for (let i = 0; i < size; i++) upper[base + i] = first[i]!
     for (let i = 0, t = base; i < size; i++, t++) {
       const now = label[i]!
-      if (bounded) {
-        upper[t] = Math.sqrt(first[i]!)
-        lower[t] = Math.sqrt(second[i]!)
-      } else upper[t] = first[i]!
       if (now === labels[t]) continue
       if (labels[t]! >= 0) put(t, labels[t]!, -1)
       put(t, now, 1)

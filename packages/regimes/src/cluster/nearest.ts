@@ -20,27 +20,27 @@ export interface NearestBatch {
 
 /** Opens the search in WebAssembly, or in plain code where that cannot be or is asked for. */
 export function openNearest(x: Float64Array, n: number, d: number, k: number, plain = false): NearestBatch {
-  const at = { first: 0, second: STEP, label: 2 * STEP, rows: 3 * STEP, centres: (3 + d) * STEP }
+  const batches = Math.ceil(n / BATCH)
+  const at = { first: 0, second: STEP, label: 2 * STEP, rows: 3 * STEP, centres: (3 + batches * d) * STEP }
   const bytes = at.centres + 8 * k * d
-  const opened = plain || d > 32 ? undefined : openModule(`nearest ${d}`, () => [nearest(d)], bytes)
+  // Addresses are 32-bit.
+  const fits = !plain && d <= 32 && bytes < 2 ** 31
+  const opened = fits ? openModule(`nearest ${d}`, () => [nearest(d)], bytes) : undefined
   const memory = opened?.memory ?? new ArrayBuffer(bytes)
   const view = (from: number, length: number): Float64Array => new Float64Array(memory, from, length)
-  const rows = view(at.rows, d * BATCH)
+  const rows = view(at.rows, batches * d * BATCH)
   const centres = view(at.centres, k * d)
   const first = view(at.first, BATCH)
   const second = view(at.second, BATCH)
   const label = view(at.label, BATCH)
-  const search = opened
-    ? () => opened.call.nearest!(at.rows, at.rows + STEP, at.centres, bytes, at.first)
-    : () => searchPlainly(rows, centres, k, d, first, second, label)
+  for (let start = 0, base = 0; start < n; start += BATCH, base += d * BATCH)
+    for (let j = 0, size = Math.min(BATCH, n - start); j < d; j++)
+      for (let i = 0, from = start * d + j, to = base + j * BATCH; i < size; i++, from += d, to++) rows[to] = x[from]!
   const run = (batch: number): void => {
-    const size = Math.min(BATCH, n - batch * BATCH)
-    for (let j = 0; j < d; j++)
-      for (let to = j * BATCH, end = to + size, from = batch * BATCH * d + j; to < end; to++, from += d)
-        rows[to] = x[from]!
-    search()
+    const from = at.rows + batch * d * STEP
+    if (opened) opened.call.nearest!(from, from + STEP, at.centres, bytes, at.first)
+    else searchPlainly(rows.subarray(batch * d * BATCH), centres, k, d, first, second, label)
   }
-  const batches = Math.ceil(n / BATCH)
   return { batches, centres, first, second, label, run }
 }
 

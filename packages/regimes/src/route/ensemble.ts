@@ -101,7 +101,7 @@ export const regimeEnsemble: LiveFactory<EnsembleConfig, EnsembleInput, undefine
         const weights = scores.map((score) => Math.exp(score - top))
         const total = weights.reduce((a, b) => a + b, 0)
         const out = new Float64Array(k)
-        members.forEach((regimeOf, m) => {
+        config.members.forEach((regimeOf, m) => {
           regimeOf.forEach((regime, s) => {
             out[regime]! += (weights[m]! / total) * input.probabilities[m]![s]!
           })
