@@ -12,6 +12,10 @@ export function toObservations(from: Observations, where: string, missing = fals
   const dense = toDense(from, where)
   const { rows, cols, data } = dense
   check(rows > 0 && cols > 0, where, () => `there must be observations, got ${rows} rows of ${cols} numbers.`)
+  // One sum tells of any NaN or infinity; only then is the culprit looked for.
+  let sum = 0
+  for (let i = 0; i < data.length; i++) sum += data[i]! * 0
+  if (sum === 0) return dense
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!
     if (Number.isFinite(value) || (missing && Number.isNaN(value))) continue

@@ -208,7 +208,9 @@ describe('fitHmm', () => {
       { length: process.env.REGIMEN_FULL === '1' ? 1_000_000 : 50_000 },
       (_, t) => series[t % 400]!,
     )
-    expect(fitHmm(long, { states: 2, start: model, maxIterations: 2 }).emission).toBeDefined()
+    const climbed = fitHmm(long, { states: 2, start: model, maxIterations: 2 })
+    expect(climbed.history.every(Number.isFinite)).toBe(true)
+    expect(climbed.history[2]!).toBeGreaterThanOrEqual(climbed.history[0]!)
   })
 
   it('survives constant columns, equal rows and one observation, and refuses the impossible', () => {

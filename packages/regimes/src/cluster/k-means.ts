@@ -1,8 +1,9 @@
-import { arrayLeaf, check, createRng, type Rng } from '@regimen/core'
-import { checkCount, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
+import { arrayLeaf, check, createRng, type LongTaskOptions, type Rng, throwIfAborted } from '@regimen/core'
+import { checkCount, columnScales, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
+import { BATCH, openNearest } from './nearest.ts'
 
 /** Options of {@link fitKMeans}. */
-export interface KMeansOptions {
+export interface KMeansOptions extends LongTaskOptions {
   /** Number of clusters, from 1 to the number of rows. */
   clusters: number
   /** Starts from k-means++; the lowest inertia wins. From 1. @default 4 */
@@ -31,8 +32,8 @@ export interface KMeansModel {
 const WHERE = 'regimes/k-means'
 
 /**
- * Finds k clusters that minimize Σ‖x − c(x)‖² by Lloyd's iterations with Hamerly's bounds: a distance is only computed for rows
- * whose cluster could have changed, with the same result as the plain algorithm. An empty cluster is moved to the row that is
+ * Finds k clusters that minimize Σ‖x − c(x)‖² by Lloyd's iterations with Hamerly's bounds, kept for batches of 128 rows where there are
+ * more than 16 clusters: distances are only computed where a cluster could have changed, with the plain algorithm's result. An empty cluster is moved to the row that is
  * farthest from its centre. Standardize the columns first. Clusters of unequal width call for `fitGaussianMixture`, outliers
  * for `fitKMedoids`, data too large to pass over many times for `fitMiniBatchKMeans`.
  *
@@ -48,6 +49,7 @@ const WHERE = 'regimes/k-means'
  */
 export function fitKMeans(observations: Observations, options: KMeansOptions): KMeansModel {
   const { clusters: k, restarts = 4, maxIterations = 300, tolerance = 1e-6, start, seed = 0 } = options
+  const { signal, onProgress } = options
   const { rows: n, cols: d, data: x } = toObservations(observations, WHERE)
   checkCount(k, 'clusters', WHERE, 1, n)
   checkCount(restarts, 'restarts', WHERE)
@@ -58,10 +60,12 @@ export function fitKMeans(observations: Observations, options: KMeansOptions): K
   )
   const rng = createRng(seed)
   let best: { centres: Float64Array; labels: Int32Array; inertia: number; iterations: number } | undefined
-  for (let r = 0; r < (start ? 1 : restarts); r++) {
+  const starts = start ? 1 : restarts
+  for (let r = 0; r < starts; r++) {
     const centres = start ? Float64Array.from(start) : plusPlus(x, n, d, k, rng.split(r))
-    const run = hamerly(x, n, d, k, centres, maxIterations, tolerance)
+    const run = hamerly(x, n, d, k, centres, maxIterations, tolerance, signal)
     if (best === undefined || run.inertia < best.inertia) best = run
+    onProgress?.({ done: r + 1, total: starts })
   }
   const { centres, labels, inertia, iterations } = best!
   return {
@@ -99,6 +103,7 @@ function hamerly(
   centres: Float64Array,
   maxIterations: number,
   tolerance: number,
+  signal: AbortSignal | undefined,
 ) {
   const labels = new Int32Array(n)
   const upper = new Float64Array(n)
@@ -107,51 +112,65 @@ function hamerly(
   const counts = new Float64Array(k)
   const moved = new Float64Array(k)
   const half = new Float64Array(k)
-  let spread = 0
-  for (let j = 0; j < d; j++) {
-    let mean = 0
-    let square = 0
-    for (let t = 0; t < n; t++) {
-      const delta = x[t * d + j]! - mean
-      mean += delta / (t + 1)
-      square += delta * (x[t * d + j]! - mean)
-    }
-    spread += Math.sqrt(square / n) / d
-  }
-  const still = tolerance * spread
+  const still =
+    tolerance > 0
+      ? (tolerance * columnScales({ rows: n, cols: d, data: x }).variances.reduce((a, v) => a + Math.sqrt(v), 0)) / d
+      : 0
 
-  const assignFully = (t: number): void => {
-    const at = t * d
-    let first = Number.POSITIVE_INFINITY
-    let second = Number.POSITIVE_INFINITY
-    let label = 0
-    for (let c = 0, base = 0; c < k; c++, base += d) {
-      let q = 0
-      for (let j = 0; j < d; j++) {
-        const delta = x[at + j]! - centres[base + j]!
-        q += delta * delta
-      }
-      if (q < first) {
-        second = first
-        first = q
-        label = c
-      } else if (q < second) second = q
-    }
-    labels[t] = label
-    upper[t] = Math.sqrt(first)
-    lower[t] = Math.sqrt(second)
-  }
   const put = (t: number, c: number, sign: number): void => {
     counts[c]! += sign
     for (let j = 0, at = t * d, base = c * d; j < d; j++) sums[base + j]! += sign * x[at + j]!
   }
 
-  for (let t = 0; t < n; t++) {
-    assignFully(t)
-    put(t, labels[t]!, 1)
+  const search = openNearest(x, n, d, k)
+  // With few centres, looking is cheaper than keeping bounds.
+  const bounded = k > 16
+  /** Assigns the rows of a batch; returns how many changed their cluster. */
+  const assign = (batch: number): number => {
+    const { first, second, label } = search
+    const base = batch * BATCH
+    const size = Math.min(BATCH, n - base)
+    let changed = 0
+    search.run(batch)
+    if (bounded)
+      for (let i = 0; i < size; i++) {
+        upper[base + i] = Math.sqrt(first[i]!)
+        lower[base + i] = Math.sqrt(second[i]!)
+      }
+    else for (let i = 0; i < size; i++) upper[base + i] = first[i]!
+    for (let i = 0, t = base; i < size; i++, t++) {
+      const now = label[i]!
+      if (now === labels[t]) continue
+      if (labels[t]! >= 0) put(t, labels[t]!, -1)
+      put(t, now, 1)
+      labels[t] = now
+      changed++
+    }
+    return changed
   }
+  const assignAll = (): void => {
+    search.centres.set(centres)
+    for (let batch = 0; batch < search.batches; batch++) assign(batch)
+  }
+  /** Moves a batch's bounds with the centres; whether a row of it could have changed its cluster. */
+  const loosen = (batch: number, mover: number, largest: number, runnerUp: number): boolean => {
+    let open = false
+    for (let t = batch * BATCH, end = Math.min(n, t + BATCH); t < end; t++) {
+      const label = labels[t]!
+      const u = upper[t]! + moved[label]!
+      const l = lower[t]! - (label === mover ? runnerUp : largest)
+      upper[t] = u
+      lower[t] = l
+      open ||= u > l && u > half[label]!
+    }
+    return open
+  }
+
+  labels.fill(-1)
+  assignAll()
   let iterations = 0
   while (iterations < maxIterations) {
+    throwIfAborted(signal)
     iterations++
     for (let c = 0; c < k; c++) {
       if (counts[c]! > 0) continue
@@ -188,27 +207,9 @@ function hamerly(
       half[c] = 0.5 * Math.sqrt(near)
     }
     let changed = 0
-    for (let t = 0; t < n; t++) {
-      const label = labels[t]!
-      let u = upper[t]! + moved[label]!
-      const l = lower[t]! - (label === mover ? runnerUp : largest)
-      lower[t] = l
-      const bound = Math.max(l, half[label]!)
-      if (u > bound) {
-        u = Math.sqrt(squared(x, t * d, centres, label * d, d))
-        if (u > bound) {
-          assignFully(t)
-          const now = labels[t]!
-          if (now !== label) {
-            put(t, label, -1)
-            put(t, now, 1)
-            changed++
-          }
-          continue
-        }
-      }
-      upper[t] = u
-    }
+    search.centres.set(centres)
+    for (let batch = 0; batch < search.batches; batch++)
+      if (!bounded || loosen(batch, mover, largest, runnerUp)) changed += assign(batch)
     // Running sums drift by rounding; a fixed point is judged on fresh ones.
     if (changed === 0 || iterations % 32 === 0) {
       sums.fill(0)
@@ -221,11 +222,9 @@ function hamerly(
       break
     }
   }
+  assignAll()
   let inertia = 0
-  for (let t = 0; t < n; t++) {
-    assignFully(t)
-    inertia += upper[t]! * upper[t]!
-  }
+  for (let t = 0; t < n; t++) inertia += bounded ? upper[t]! * upper[t]! : upper[t]!
   return { centres, labels, inertia, iterations }
 }
 

@@ -66,20 +66,41 @@ export function filterChain(
 ): number {
   const { k, start, transition, stride } = chain
   let total = 0
-  for (let t = from; t < to; t++) {
-    const at = t * k
+  // Factors of the likelihood are multiplied up, so that most rows need no logarithm.
+  let product = 1
+  for (let t = from, at = from * k; t < to; t++, at += k) {
     if (t === from) for (let j = 0; j < k; j++) predicted[at + j] = start[j]!
     else {
       const a = t * stride
       for (let j = 0; j < k; j++) {
         let sum = 0
-        for (let i = 0; i < k; i++) sum += filtered[at - k + i]! * transition[a + i * k + j]!
+        for (let i = 0, from = a + j; i < k; i++, from += k) sum += filtered[at - k + i]! * transition[from]!
         predicted[at + j] = sum
       }
     }
-    total += filterStep(k, logB, predicted, filtered, at)
+    let top = logB[at]!
+    for (let j = 1; j < k; j++) if (logB[at + j]! > top) top = logB[at + j]!
+    let sum = 0
+    for (let j = 0; j < k; j++) {
+      const gap = logB[at + j]! - top
+      const value = gap === 0 ? predicted[at + j]! : gap < -700 ? 0 : predicted[at + j]! * Math.exp(gap)
+      filtered[at + j] = value
+      sum += value
+    }
+    if (!(sum > 1e-100)) {
+      total += filterStep(k, logB, predicted, filtered, at)
+      continue
+    }
+    const scale = 1 / sum
+    for (let j = 0; j < k; j++) filtered[at + j]! *= scale
+    total += top
+    product *= sum
+    if (product < 1e-200) {
+      total += Math.log(product)
+      product = 1
+    }
   }
-  return total
+  return total + Math.log(product)
 }
 
 /**

@@ -1,8 +1,7 @@
 import { arrayLeaf, type Rng } from '@regimen/core'
 import { choleskyInto, type Dense, digamma, lgamma } from '@regimen/core/math'
-import { type CovarianceType, GaussianKernel } from '../gaussian/kernel.ts'
+import { type CovarianceType, GaussianKernel, isDiagonal } from '../gaussian/kernel.ts'
 import { type CovarianceGuard, covarianceParameters, maximizeGaussians } from '../gaussian/maximize.ts'
-import { isDiagonal } from '../mixture/gaussian-mixture.ts'
 import type { Emission, EmissionModel } from './emission.ts'
 
 type Family = 'gaussian' | 'student-t' | 'mixture'
@@ -33,7 +32,7 @@ export class GaussianEmission implements Emission {
     this.states = parts.states
     this.columns = columns
     this.#guard = guard
-    this.#kernel = new GaussianKernel(parts.states * parts.components, columns)
+    this.#kernel = new GaussianKernel(parts.states * parts.components, columns, isDiagonal(guard.type))
   }
 
   get parameters(): number {
@@ -264,7 +263,7 @@ export class GaussianEmission implements Emission {
         admissible &&= degrees[c]! > 0.5
       }
     this.#loaded = false
-    return admissible && this.#kernel.load(means, covariances, isDiagonal(type))
+    return admissible && this.#kernel.load(means, covariances)
   }
 
   reorder(order: readonly number[]): void {
@@ -302,7 +301,7 @@ export class GaussianEmission implements Emission {
 
   #load(): void {
     if (this.#loaded) return
-    this.#kernel.load(this.#p.means, this.#p.covariances, isDiagonal(this.#guard.type))
+    this.#kernel.load(this.#p.means, this.#p.covariances)
     this.#loaded = true
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '@regimen/core'
 import { cholesky, type Dense } from '@regimen/core/math'
 import { plusPlus, squared } from '../cluster/k-means.ts'
-import { type CovarianceType, GaussianKernel } from '../gaussian/kernel.ts'
+import { type CovarianceType, GaussianKernel, isDiagonal } from '../gaussian/kernel.ts'
 import { type CovarianceGuard, covarianceParameters, maximizeGaussians } from '../gaussian/maximize.ts'
 import { checkCount, columnScales, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
 
@@ -167,12 +167,11 @@ export function mixtureScore(
   const x = toObservations(observations, WHERE)
   const { components: k, columns: d } = model
   check(x.cols === d, WHERE, () => `the model has ${d} columns, got ${x.cols}.`)
-  const kernel = new GaussianKernel(k, d)
-  kernel.load(model.means.data, model.covariances.data, isDiagonal(model.covariance))
+  const kernel = new GaussianKernel(k, d, isDiagonal(model.covariance))
+  kernel.load(model.means.data, model.covariances.data)
   const responsibilities = new Float64Array(x.rows * k)
-  kernel.logDensities(x.data, 0, x.rows, responsibilities)
   const logDensity = new Float64Array(x.rows)
-  normalizeRows(responsibilities, logWeights(model.weights.data), k, x.rows, logDensity)
+  kernel.expect(x.data, 0, x.rows, logWeights(model.weights.data), logDensity, false, responsibilities)
   return { logDensity, responsibilities }
 }
 
@@ -201,7 +200,7 @@ class MixtureRun {
     this.#x = x
     this.#k = k
     this.#guard = guard
-    this.#kernel = new GaussianKernel(k, x.cols)
+    this.#kernel = new GaussianKernel(k, x.cols, isDiagonal(guard.type))
     this.#work = new Float64Array(CHUNK * k)
     this.#rowScores = new Float64Array(CHUNK)
   }
@@ -270,7 +269,7 @@ class MixtureRun {
         covariances[(c * d + j) * d + j] = scales[j]!
       }
     const kernel = this.#kernel
-    kernel.load(means, covariances, isDiagonal(this.#guard.type))
+    kernel.load(means, covariances)
     kernel.reset()
     kernel.accumulate(data, 0, n, hard)
     // A cluster of one or two rows keeps the overall covariance until EM has given it more.
@@ -294,7 +293,7 @@ class MixtureRun {
     let logLikelihood = Number.NEGATIVE_INFINITY
     for (let iteration = 0; ; iteration++) {
       throwIfAborted(signal)
-      if (!kernel.load(means, covariances, isDiagonal(this.#guard.type))) {
+      if (!kernel.load(means, covariances)) {
         throw new RegimenError('a covariance became singular.', {
           code: 'SINGULAR_COVARIANCE',
           where: WHERE,
@@ -331,13 +330,12 @@ class MixtureRun {
   entropy({ weights, means, covariances }: MixtureState): number {
     const { rows: n, data } = this.#x
     const k = this.#k
-    this.#kernel.load(means, covariances, isDiagonal(this.#guard.type))
+    this.#kernel.load(means, covariances)
     const logs = logWeights(weights)
     let total = 0
     for (let start = 0; start < n; start += CHUNK) {
       const end = Math.min(n, start + CHUNK)
-      this.#kernel.logDensities(data, start, end, this.#work)
-      normalizeRows(this.#work, logs, k, end - start, this.#rowScores)
+      this.#kernel.expect(data, start, end, logs, this.#rowScores, false, this.#work)
       for (let i = 0; i < (end - start) * k; i++)
         if (this.#work[i]! > 0) total -= this.#work[i]! * Math.log(this.#work[i]!)
     }
@@ -346,14 +344,12 @@ class MixtureRun {
 
   #expect(logs: Float64Array, scoreOnly: boolean): { total: number; worst: number } {
     const { rows: n, data } = this.#x
-    const k = this.#k
     let total = 0
     let worst = 0
     let least = Number.POSITIVE_INFINITY
     for (let start = 0; start < n; start += CHUNK) {
       const end = Math.min(n, start + CHUNK)
-      this.#kernel.logDensities(data, start, end, this.#work)
-      normalizeRows(this.#work, logs, k, end - start, this.#rowScores)
+      this.#kernel.expect(data, start, end, logs, this.#rowScores, !scoreOnly)
       for (let t = 0; t < end - start; t++) {
         const score = this.#rowScores[t]!
         total += score
@@ -362,7 +358,6 @@ class MixtureRun {
           worst = start + t
         }
       }
-      if (!scoreOnly) this.#kernel.accumulate(data, start, end, this.#work)
     }
     return { total, worst }
   }
@@ -373,40 +368,6 @@ function state(weights: Float64Array, means: Float64Array, covariances: Float64A
   return { weights, means, covariances, logLikelihood, history: [], converged: false, floored: 0, reseeded: 0 }
 }
 
-/** Whether the kernel may use its diagonal path. */
-export function isDiagonal(type: CovarianceType): boolean {
-  return type === 'diagonal' || type === 'spherical'
-}
-
 function logWeights(weights: Float64Array): Float64Array {
   return weights.map((w) => (w > 0 ? Math.log(w) : -1e300))
-}
-
-/** Turns ln N(x_t; k) into responsibilities in place; the rows' log-sums go to `scores`. */
-export function normalizeRows(
-  a: Float64Array,
-  logs: Float64Array,
-  k: number,
-  rows: number,
-  scores: Float64Array,
-): void {
-  for (let t = 0, at = 0; t < rows; t++, at += k) {
-    let top = Number.NEGATIVE_INFINITY
-    for (let c = 0; c < k; c++) {
-      const value = a[at + c]! + logs[c]!
-      a[at + c] = value
-      if (value > top) top = value
-    }
-    let sum = 0
-    for (let c = 0; c < k; c++) {
-      const gap = a[at + c]! - top
-      // Below e⁻⁴⁵ a term is lost in the sum's rounding.
-      const e = gap === 0 ? 1 : gap < -45 ? 0 : Math.exp(gap)
-      a[at + c] = e
-      sum += e
-    }
-    const scale = 1 / sum
-    for (let c = 0; c < k; c++) a[at + c]! *= scale
-    scores[t] = top + Math.log(sum)
-  }
 }

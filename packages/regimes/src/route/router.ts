@@ -1,10 +1,13 @@
 import {
   check,
+  createEvent,
   createLifetime,
   createSnapshot,
   describe,
+  hashTree,
   isSnapshot,
   type LiveFactory,
+  type RegimenEvent,
   restore,
   schema,
 } from '@regimen/core'
@@ -13,6 +16,8 @@ import {
 export type RouterConfig = {
   /** Weight of each strategy in each regime: regimes × strategies; rows are what `blend` mixes or the switch picks from. */
   readonly weights: readonly (readonly number[])[]
+  /** Strategy parameters of each regime, handed out with the weights; `blend` mixes them too. @default none */
+  readonly parameters?: readonly { readonly [name: string]: number }[]
   /** `switch` uses the weights of the regime in force; `blend` the probability-weighted mean of all. @default 'switch' */
   readonly mode?: 'switch' | 'blend'
   /** Probability that another regime needs to take over, from 0.5 to 1 (hysteresis). @default 0.6 */
@@ -39,6 +44,8 @@ export interface Route {
   readonly regime: number
   /** Weight of each strategy. */
   readonly weights: Float64Array
+  /** Strategy parameters in force; empty while sheltering or without any in the configuration. */
+  readonly parameters: { readonly [name: string]: number }
   /** How far the bar's log-score lies below the usual, in running deviations; 0 without scores. */
   readonly novelty: number
   /** Set at a bar where the regime in force changed. */
@@ -83,6 +90,14 @@ export const regimeRouter: LiveFactory<RouterConfig, RouterInput, undefined, Rou
     )
     const k = weights.length
     const n = weights[0]!.length
+    const names = Object.keys(config.parameters?.[0] ?? {})
+    check(
+      config.parameters === undefined ||
+        (config.parameters.length === k &&
+          config.parameters.every((set) => names.every((name) => Number.isFinite(set[name])))),
+      ID,
+      () => `parameters must hold the same finite numbers for each of the ${k} regimes.`,
+    )
     const shelter = config.shelter ?? new Array<number>(n).fill(0)
     check(enter >= 0.5 && enter <= 1, ID, () => `enter must be from 0.5 to 1, got ${describe(enter)}.`)
     check(
@@ -122,8 +137,11 @@ export const regimeRouter: LiveFactory<RouterConfig, RouterInput, undefined, Rou
         for (let j = 0; j < k; j++) sum += probabilities[j]! * weights[j]![s]!
         return sum
       })
+      const parameters = Object.fromEntries(
+        to === -1 ? [] : names.map((name) => [name, parameter(config, mode === 'blend' ? probabilities : to, name)]),
+      )
       const moved = to === regime ? {} : { switched: { from: Math.max(regime, -1), to, reason } }
-      return { regime: to, weights: out, novelty: strange, ...moved }
+      return { regime: to, weights: out, parameters, novelty: strange, ...moved }
     }
     return {
       predict(input) {
@@ -162,6 +180,56 @@ export const regimeRouter: LiveFactory<RouterConfig, RouterInput, undefined, Rou
       },
     }
   },
+}
+
+function parameter(config: RouterConfig, at: ArrayLike<number> | number, name: string): number {
+  const sets = config.parameters!
+  if (typeof at === 'number') return sets[at]![name]!
+  return sets.reduce((sum, set, j) => sum + at[j]! * set[name]!, 0)
+}
+
+/** Data of a `regimes/switch` event. */
+export type SwitchData = {
+  readonly from: number
+  readonly to: number
+  readonly novelty: number
+  readonly weights: readonly number[]
+  /** Strategy parameters of the regime now in force, where the configuration has any. */
+  readonly parameters: { readonly [name: string]: number }
+}
+
+/**
+ * Makes the audit event of a route that switched, undefined for one that did not: type `regimes/switch`, the reason as a sentence,
+ * the hash of the input that caused it, the weights and parameters now in force. Emit it to any of core's sinks.
+ *
+ * ```ts
+ * import { regimeRouter, switchEvent } from '@regimen/regimes'
+ *
+ * const router = regimeRouter.open({ weights: [[1, 0], [0, 1]], parameters: [{ stop: 2 }, { stop: 4 }] })
+ * const input = { probabilities: [0.2, 0.8] }
+ * const event = switchEvent(router.predict(input), input, 1_700_000_000_000)
+ * event?.reason // => 'Regime 1 is the first in force, at a probability of 0.8000.'
+ * event?.data.parameters // => { stop: 4 }
+ * ```
+ */
+export function switchEvent(route: Route, input: RouterInput, time: number): RegimenEvent<SwitchData> | undefined {
+  if (route.switched === undefined) return undefined
+  const { from, to, reason } = route.switched
+  const sure = to >= 0 ? input.probabilities[to]!.toFixed(4) : ''
+  const sentences = {
+    start: `Regime ${to} is the first in force, at a probability of ${sure}.`,
+    probability: `The probability of regime ${to} reached ${sure}.`,
+    novelty: `The log-score lay ${route.novelty.toFixed(1)} deviations below the usual: none of the known regimes.`,
+  }
+  const { probabilities, logScore } = input
+  const seen = { probabilities: Array.from(probabilities), ...(logScore === undefined ? {} : { logScore }) }
+  return createEvent<SwitchData>({
+    type: 'regimes/switch',
+    time,
+    reason: sentences[reason],
+    inputs: { input: hashTree(seen) },
+    data: { from, to, novelty: route.novelty, weights: Array.from(route.weights), parameters: { ...route.parameters } },
+  })
 }
 
 const STATE = schema.object({
