@@ -34,7 +34,7 @@ function methods(iterations: number): { [name: string]: { learner: MetaLearner; 
 export default bench({
   name: 'meta-sinusoid',
   description:
-    'query error on 600 fixed sinusoids after 0, 1, 5 and 10 steps; --iterations 30000 for the full training (2000 else), --seeds 5 --learn2learn for the comparison with its published figures',
+    'query error on 600 fixed sinusoids after 0, 1, 5 and 10 steps; --iterations 30000 for the full training (2000 else), --method maml --shots 10 for one row, --seeds 5 --learn2learn for the comparison with its published figures',
   async run(context) {
     const iterations = context.number('iterations', 2000)
     const figures: { [name: string]: Figure } = { iterations }
@@ -42,10 +42,11 @@ export default bench({
       await compare(context.number('seeds', 5), figures, context.log)
       return { figures }
     }
-    for (const shots of [5, 10]) {
+    const [only, wanted] = [option(context.args, 'method'), context.number('shots', 0)]
+    for (const shots of wanted ? [wanted] : [5, 10]) {
       const test = await sampleFamily(sinusoids({ shots, queries: 100 }), { seed: 'test' }).batch(0, 600)
       for (const [name, { learner, rate }] of Object.entries(methods(iterations))) {
-        context.log(`${name}, ${shots} shots`)
+        if (only !== undefined && only !== name) continue
         const { model } = await metaTrain(learner, sampleFamily(sinusoids({ shots, queries: 10 }), { seed: 'train' }), {
           iterations,
           seed: context.number('seed', 1),
@@ -55,6 +56,7 @@ export default bench({
         for (const step of [0, 1, 5, 10]) {
           const { mean, interval } = losses[step]!
           figures[`${name}_${shots}shot_${step}`] = { value: mean, note: `± ${interval.toFixed(3)} (95 %)` }
+          context.log(`${name}, ${shots} shots, ${step} steps: ${mean.toFixed(3)} ± ${interval.toFixed(3)}`)
         }
       }
     }
@@ -62,18 +64,24 @@ export default bench({
   },
 })
 
+function option(args: readonly string[], name: string): string | undefined {
+  const at = args.indexOf(`--${name}`)
+  return at < 0 ? undefined : args[at + 1]
+}
+
 /** 10 shots, 2,000 iterations, inner rate 0.01: learn2learn gave 2.83 / .90 / .48 / .41 and 2.87 / 1.15 / .40 / .31. */
 async function compare(seeds: number, figures: { [name: string]: Figure }, log: (line: string) => void): Promise<void> {
   const test = await sampleFamily(sinusoids({ shots: 10, queries: 100 }), { seed: 'test' }).batch(0, 600)
   for (const steps of [1, 5]) {
     const all: number[][] = []
     for (let seed = 0; seed < seeds; seed++) {
-      log(`${steps}-step training, seed ${seed}`)
       const sampler = sampleFamily(sinusoids({ shots: 10 }), { seed: `train/${seed}` })
       const learner = maml({ net: net(), steps, rate: 0.01, bound: Number.POSITIVE_INFINITY })
       const { model } = await metaTrain(learner, sampler, { iterations: 2000, seed, clip: Number.POSITIVE_INFINITY })
       const { losses } = await evaluate(model, test, { steps: 10 })
-      all.push([0, 1, 5, 10].map((step) => losses[step]!.mean))
+      const row = [0, 1, 5, 10].map((step) => losses[step]!.mean)
+      log(`${steps}-step training, seed ${seed}: ${row.map((loss) => loss.toFixed(2)).join(' / ')}`)
+      all.push(row)
     }
     ;[0, 1, 5, 10].forEach((step, i) => {
       const values = all.map((row) => row[i]!)
