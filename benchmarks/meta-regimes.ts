@@ -6,14 +6,16 @@ import {
   chartPatternNames,
   chartPatterns,
   evaluate,
+  type MetaModel,
   type MetaNet,
+  metaSgd,
   metaTrain,
   prototypical,
   regimeCeiling,
   regimeWindows,
   sampleFamily,
 } from '@regimen/meta'
-import { conv1d, dense, mlp, sequential, type TensorTree } from '@regimen/tensor'
+import { conv1d, dense, mlp, sequential, softmaxCrossEntropy, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { bench, type Figure } from './harness.ts'
 import { baselines, mean, paired } from './meta-baselines.lib.ts'
@@ -73,25 +75,24 @@ async function patterns(
   log: (line: string) => void,
 ): Promise<void> {
   const sizes = { shots: 5, queries: 10 }
-  const train = sampleFamily(chartPatterns({ ...sizes, patterns: 'drawn' }), { seed: 'train' })
   const known = chartPatternNames.filter((name) => !UNSEEN.includes(name))
   const validation = await sampleFamily(chartPatterns({ ...sizes, patterns: known }), { seed: 'validation' }).batch(
     0,
     40,
   )
   const test = await sampleFamily(chartPatterns({ ...sizes, patterns: UNSEEN }), { seed: 'test' }).batch(0, tests)
-  const learner = prototypical({ net: convolutional(32), ways: 5, embedding: 32 })
-  const { model } = await metaTrain(learner, train, {
+  // Prototypical nets learn more from tasks of more classes than they will be asked for (Snell et al. 2017, section 3.1).
+  const learner = (ways: number) => prototypical({ net: convolutional(64), ways, embedding: 64 })
+  const drawn = chartPatterns({ shots: 5, queries: 5, ways: 15, patterns: 'drawn' })
+  const trained = await metaTrain(learner(15), sampleFamily(drawn, { seed: 'train' }), {
     iterations,
-    tasksPerBatch: 8,
+    tasksPerBatch: 4,
     rate: (update) => 1e-3 * (1 - (0.95 * update) / iterations),
-    validation,
-    validateEvery: 250,
-    onReport: ({ iteration, loss, validationLoss }) => {
-      if (validationLoss !== undefined)
-        log(`patterns ${iteration}: ${loss.toFixed(3)}, validation ${validationLoss.toFixed(3)}`)
+    onReport: ({ iteration, loss }) => {
+      if (iteration % 500 === 0) log(`patterns ${iteration}: ${loss.toFixed(3)}`)
     },
   })
+  const model = { learner: learner(5), params: trained.model.params }
   const ours = (await evaluate(model, test)).accuracies!.at(-1)!
   log(`patterns: ${ours.mean.toFixed(3)} ± ${ours.interval.toFixed(3)}`)
   report('pattern', ours.values, await baselines(test, validation, 5, convolutional(5)), figures, log)
@@ -116,18 +117,24 @@ async function regimes(
   const validation = draw('validation', 40).map(({ task }) => task)
   const test = draw('test', tests)
   const net = (outputs: number) => mlp({ sizes: [13, 64, 64, outputs] })
-  const learner = prototypical({ net: net(16), ways: 6, embedding: 16 })
-  const { model } = await metaTrain(learner, train, {
-    iterations,
-    tasksPerBatch: 16,
-    rate: (update) => 1e-3 * (1 - (0.95 * update) / iterations),
-    validation,
-    validateEvery: 250,
-    onReport: ({ iteration, loss, validationLoss }) => {
-      if (validationLoss !== undefined)
-        log(`regimes ${iteration}: ${loss.toFixed(3)}, validation ${validationLoss.toFixed(3)}`)
-    },
-  })
+  const candidates = {
+    prototypical: prototypical({ net: net(16), ways: 6, embedding: 16 }),
+    metaSgd: metaSgd({ net: net(6), loss: softmaxCrossEntropy, steps: 3, rate: 0.02 }),
+  }
+  let best: { model: MetaModel; accuracy: number } | undefined
+  for (const [name, learner] of Object.entries(candidates)) {
+    const { model } = await metaTrain(learner, train, {
+      iterations,
+      tasksPerBatch: 16,
+      rate: (update) => 1e-3 * (1 - (0.95 * update) / iterations),
+      validation,
+      validateEvery: 250,
+    })
+    const accuracy = (await evaluate(model, validation)).accuracies!.at(-1)!.mean
+    log(`regimes, ${name} on validation tasks: ${accuracy.toFixed(3)}`)
+    if (!best || accuracy > best.accuracy) best = { model, accuracy }
+  }
+  const { model } = best!
   const tasks = test.map(({ task }) => task)
   const ours = (await evaluate(model, tasks)).accuracies!.at(-1)!
   log(`regimes: ${ours.mean.toFixed(3)} ± ${ours.interval.toFixed(3)}`)

@@ -32,12 +32,13 @@ export type {
   MetaGradient,
   MetaLearner,
   MetaNet,
+  PredictSettings,
   SetTensors,
   TaskLoss,
   Weights,
 } from './learner.ts'
 export type { PrototypicalOptions } from './metric/prototypical.ts'
-export type { Execution, MetaModel } from './model.ts'
+export type { Execution, InnerPoint, MetaModel } from './model.ts'
 export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
 export type { LabelledSamples, SampleEpisodesOptions } from './tasks/episodes.ts'
 export type { RegimeReturnOptions } from './tasks/regime-returns.ts'
@@ -54,4 +55,4 @@ export type { MarketSpread, SimulatedTask } from './tasks/simulated.ts'
 export type { FunctionFamilyOptions, Harmonic, Sinusoid, SinusoidOrLine } from './tasks/synthetic.ts'
 export type { StackedSet, Task, TaskBatch, TaskSet } from './tasks/task.ts'
 export type { FlatOptions, MetaReport, MetaTrainOptions, MetaTrainResult } from './train.ts'
-export type { InnerPoint, TunedInner, TuneInnerOptions } from './tune.ts'
+export type { TunedInner, TuneInnerOptions } from './tune.ts'

@@ -1,15 +1,7 @@
 import { check, describe, type LongTaskOptions, type Optimizer } from '@regimen/core'
 import { type EvaluateOptions, evaluate } from './evaluate.ts'
-import type { MetaModel } from './model.ts'
+import type { InnerPoint, MetaModel } from './model.ts'
 import type { Task } from './tasks/task.ts'
-
-/** What {@link tuneInner} may vary without a builder of its own. */
-export interface InnerPoint {
-  /** Inner rate, > 0. */
-  readonly innerRate: number
-  /** Inner steps, ≥ 0. */
-  readonly steps: number
-}
 
 /** Options of {@link tuneInner}. */
 export interface TuneInnerOptions<Point> extends LongTaskOptions {

@@ -1,11 +1,13 @@
 import '@tensorflow/tfjs'
 import { createRng, type RegimenEvent, type Snapshot, snapshotFromJson, snapshotToJson } from '@regimen/core'
-import { flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
+import { dense, flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
 import { expect, test } from 'vitest'
 import {
+  adapt,
   evaluate,
   fomaml,
   type MetaLearner,
+  type MetaTrainOptions,
   maml,
   metaTrain,
   modelFromSnapshot,
@@ -15,6 +17,7 @@ import {
   sinusoids,
   type Weights,
 } from '../src/index.ts'
+import { setOf } from './support/learners.ts'
 
 const net = mlp({ sizes: [1, 16, 16, 1] })
 const family = sinusoids({ shots: 10 })
@@ -109,6 +112,27 @@ test('a bad task of a sampler is an error before the first iteration', async () 
   )
   expect(reports).toBe(0)
   await expect(metaTrain(fomaml({ net }), tasks, { patience: 2 })).rejects.toThrow('patience needs validation tasks')
+})
+
+test('rate and steps of the inner loop are chosen on the validation tasks', async () => {
+  // y = w x at x = 1, target 3: a step multiplies w − 3 by 1 − 2 · rate, so 0.5 solves it at once, and 0.25 halves the error.
+  const learner = maml({ net: dense({ inputs: 1, outputs: 1, bias: false }), rate: 0.25 })
+  const task = { support: setOf([1], [3]), query: setOf([1], [3]) }
+  const options = { iterations: 1, validation: [task] }
+  const train = (chooseInner: NonNullable<MetaTrainOptions['chooseInner']>) =>
+    metaTrain(learner, { batch: () => [task] }, { ...options, chooseInner })
+  const { model } = await train({ rates: [0.1, 0.5, 0.9], steps: [1, 2] })
+  expect(model.inner).toEqual({ innerRate: 0.5, steps: 1 })
+  expect((await train({ steps: [1, 3, 2] })).model.inner).toEqual({ innerRate: 0.25, steps: 3 })
+  // Evaluation, adaptation and snapshots keep to it.
+  expect((await evaluate(model, [task])).losses[1]!.mean).toBeCloseTo(0, 10)
+  expect((await adapt(model, task.support)).lossAfter).toBeCloseTo(0, 10)
+  expect(modelFromSnapshot(learner, modelToSnapshot(model)).inner).toEqual(model.inner)
+  await expect(metaTrain(learner, { batch: () => [task] }, { chooseInner: {} })).rejects.toThrow(
+    'chooseInner needs validation tasks',
+  )
+  await expect(train({ rates: [-1] })).rejects.toThrow('chooseInner.rates must be finite and above 0, got -1')
+  await expect(train({ steps: [0] })).rejects.toThrow('chooseInner.steps must be integers ≥ 1, got 0')
 })
 
 test('a model goes through a snapshot', () => {
