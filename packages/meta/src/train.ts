@@ -5,7 +5,7 @@ import { checkPositive } from './gradient/inner-loop.ts'
 import type { MetaLearner, Weights } from './learner.ts'
 import { allFinite, diverged, type Execution, type InnerPoint, type MetaModel, type Runner, scalarOf } from './model.ts'
 import type { TaskSampler } from './tasks/sampler.ts'
-import { checkTask, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
+import { checkDisjoint, checkTask, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
 import { checkpointOf, compileStep, isFlat, type StepResult, startOf } from './training-run.ts'
 
 /** When the query loss counts as flat. */
@@ -41,6 +41,11 @@ export interface MetaTrainOptions extends LongTaskOptions {
    * left out stays as it was in training. @default the learner's
    */
   chooseInner?: { readonly rates?: readonly number[]; readonly steps?: readonly number[] }
+  /**
+   * Tasks kept for the final test: a training or validation task that reaches into their time is an error, for the first batch before
+   * any training. All tasks must then carry their time.
+   */
+  test?: readonly Task[]
   /** Iterations between validations, ≥ 1. @default 100 */
   validateEvery?: number
   /** Validations without a better loss before stopping, ≥ 1. @default never */
@@ -123,8 +128,9 @@ export async function metaTrain(
   const settings = readOptions(options)
   const { iterations, tasksPerBatch, rate, validateEvery, patience, flat, recoveries: allowed } = settings
   const rule = options.rule ?? learner.rule ?? adam()
-  const { validation } = options
-  for (const task of validation ?? []) checkTask(task, WHERE)
+  const { validation, test } = options
+  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTask(task, WHERE)
+  if (validation && test) checkDisjoint(validation, test)
   const run = startOf(learner, rule, options)
   const step = compileStep(learner, rule, settings.clip, options.compile ?? {})
   const judge = validation && compileEvaluation(learner, learner.steps, options.compile ?? {})
@@ -134,6 +140,7 @@ export async function metaTrain(
   const batchAt = (index: number): Promise<readonly Task[]> =>
     Promise.resolve(sampler.batch(index, tasksPerBatch)).then((tasks) => {
       for (const task of tasks) checkTask(task, WHERE)
+      if (test) checkDisjoint(tasks, test)
       return tasks
     })
   try {

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs'
 import { createRng, type RegimenEvent, type Snapshot, snapshotFromJson, snapshotToJson } from '@regimen/core'
-import { dense, flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
+import { cosineDecay, dense, flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
 import { expect, test } from 'vitest'
 import {
   adapt,
@@ -9,12 +9,14 @@ import {
   type MetaLearner,
   type MetaTrainOptions,
   maml,
+  mamlPlusPlus,
   metaTrain,
   modelFromSnapshot,
   modelToSnapshot,
   reptile,
   sampleFamily,
   sinusoids,
+  type Task,
   type Weights,
 } from '../src/index.ts'
 import { setOf } from './support/learners.ts'
@@ -133,6 +135,38 @@ test('rate and steps of the inner loop are chosen on the validation tasks', asyn
   )
   await expect(train({ rates: [-1] })).rejects.toThrow('chooseInner.rates must be finite and above 0, got -1')
   await expect(train({ steps: [0] })).rejects.toThrow('chooseInner.steps must be integers ≥ 1, got 0')
+})
+
+test('MAML++ anneals: order of derivatives by its share, outer rate by a cosine', async () => {
+  const learner = mamlPlusPlus({ net: mlp({ sizes: [1, 4, 1] }), steps: 2, firstOrder: 0.5 })
+  expect([0, 4, 5, 9].map((i) => learner.controls(i, 10).secondOrder)).toEqual([false, false, true, true])
+  const rates: number[] = []
+  const rate = cosineDecay({ from: 0.01, steps: 4 })
+  await metaTrain(learner, tasks, { iterations: 4, tasksPerBatch: 2, rate, onReport: (one) => rates.push(one.rate) })
+  // ½ (1 + cos π i/4) of 0.01.
+  rates.forEach((value, i) => {
+    expect(value).toBeCloseTo(0.005 * (1 + Math.cos((Math.PI * i) / 4)), 12)
+  })
+})
+
+test('training that reaches into the time of the test is an error before any training', async () => {
+  const at = (...time: number[]): Task => {
+    const [first, ...rest] = time
+    const timed = (list: number[]) => ({ ...setOf(list, list), time: Float64Array.from(list) })
+    return { support: timed([first!]), query: timed(rest) }
+  }
+  const learner = fomaml({ net: dense({ inputs: 1, outputs: 1 }) })
+  const run = (task: Task, options: MetaTrainOptions) =>
+    metaTrain(learner, { batch: () => [task] }, { iterations: 1, onReport: () => reports++, ...options })
+  let reports = 0
+  await expect(run(at(1, 3), { test: [at(2, 4)] })).rejects.toThrow('training reaches 3, the test begins at 2')
+  await expect(run(at(1, 2), { test: [at(5, 6)], validation: [at(4, 5)] })).rejects.toThrow('overlap')
+  await expect(run(at(1, 2), { test: [{ support: setOf([1], [1]), query: setOf([1], [1]) }] })).rejects.toThrow(
+    'carries no times',
+  )
+  expect(reports).toBe(0)
+  await run(at(1, 2), { test: [at(5, 6)], validation: [at(3, 4)] })
+  expect(reports).toBe(1)
 })
 
 test('a model goes through a snapshot', () => {
