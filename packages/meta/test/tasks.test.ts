@@ -203,14 +203,21 @@ describe('families', () => {
     // A quarter of 64 bars: 16 bars that begin at bar 0 to 48. A spike's highest knot is in its middle.
     const spec = { patterns: ['spike-top', 'v-bottom'], noise: 0, warp: 0, trend: 0 } as const
     const { support } = chartPatterns({ shots: 40, ways: 2, span: [0.25, 0.25] }).task(spec, createRng(1))
-    const peaks = Array.from({ length: 40 }, (_, i) => {
-      const row = Array.from(support.x.data.subarray(64 * i, 64 * (i + 1)))
-      return row.indexOf(Math.max(...row))
+    const rowOf = (i: number) => Array.from(support.x.data.subarray(64 * i, 64 * (i + 1)))
+    const early = Array.from({ length: 40 }, (_, i) => {
+      const begin = rowOf(i).slice(0, 16)
+      return begin.indexOf(Math.max(...begin))
+    }).filter((peak) => peak >= 7 && peak <= 9)
+    // If all began at bar 0 all would have their peak there; a walk's highest of 16 bars lies there in fewer than one of five.
+    expect(early.length).toBeLessThan(16)
+    // Somewhere in each window the price rises for eight bars and falls for eight, as a spike does.
+    const spikes = Array.from({ length: 40 }, (_, i) => {
+      const row = rowOf(i)
+      return row.some((top, t) => t >= 8 && t < 56 && top - row[t - 7]! > 0.5 && top - row[t + 7]! > 0.5)
     })
-    expect(Math.min(...peaks)).toBeLessThan(16)
-    expect(Math.max(...peaks)).toBeGreaterThan(48)
+    expect(spikes.filter(Boolean).length).toBeGreaterThan(30)
     // Each window has mean 0 and deviation 1.
-    const first = Array.from(support.x.data.subarray(0, 64))
+    const first = rowOf(0)
     expect(first.reduce((a, b) => a + b, 0)).toBeCloseTo(0, 4)
     expect(first.reduce((a, b) => a + b * b, 0) / 64).toBeCloseTo(1, 4)
     expect(() => chartPatterns({ shots: 1, span: [0.5, 1.5] })).toThrow('span must be a range within [0.1, 1]')
@@ -256,6 +263,20 @@ describe('families', () => {
     expected.forEach((value, i) => {
       expect(support.x.data[i]).toBeCloseTo(value, 4)
     })
+  })
+
+  test('regime tasks: no bar of a query window is in the half of the support', () => {
+    const family = regimeWindows({ market: preset('separable'), shots: 2, queries: 4, window: 12 })
+    const spec = family.draw(createRng(3))
+    const { bars } = simulate(spec.parameters, { bars: 1024, seed: spec.seed })
+    const indexOf = (time: number) => Math.round((time - bars.interval - bars.time[0]!) / bars.interval)
+    const rng = createRng(5)
+    const tasks = Array.from({ length: 80 }, () => family.task(spec, rng))
+    const cut = indexOf(bars.time[512]! + bars.interval)
+    const first = tasks.map(({ query }) => Math.min(...Array.from(query.time!, indexOf)))
+    const last = tasks.map(({ support }) => Math.max(...Array.from(support.time!, indexOf)))
+    expect(Math.min(...first) - 11).toBeGreaterThanOrEqual(cut)
+    expect(Math.max(...last)).toBeLessThan(cut)
   })
 
   test('regime tasks: later queries, and a ceiling that the true filter reaches', () => {
