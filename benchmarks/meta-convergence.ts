@@ -9,9 +9,9 @@ const COUNTS = [10, 30, 100, 300, 1000, Number.POSITIVE_INFINITY]
 export default bench({
   name: 'meta-convergence',
   description:
-    'loss after adaptation against the number of different training tasks, same iterations (--iterations, 500 by default); figure regime_100_ratio',
+    'loss after adaptation against the number of different training tasks, same iterations (--iterations, 1000 by default); figure regime_100_ratio',
   async run(context) {
-    const iterations = context.number('iterations', 500)
+    const iterations = context.number('iterations', 1000)
     const families: { [name: string]: { family: TaskFamily<unknown>; inputs: number } } = {
       sinusoid: { family: sinusoids({ shots: 10 }) as TaskFamily<unknown>, inputs: 1 },
       // Absolute returns are what an adaptation can learn: the regime's volatility.
@@ -20,14 +20,15 @@ export default bench({
     const figures: { [name: string]: Figure } = { iterations }
     for (const [name, { family, inputs }] of Object.entries(families)) {
       const test = await sampleFamily(family, { seed: 'test' }).batch(0, context.number('tests', 200))
-      const learner = maml({ net: mlp({ sizes: [inputs, 40, 40, 1] }), steps: 1, rate: 0.01 })
+      const net = mlp({ sizes: [inputs, 40, 40, 1], initializer: 'pytorchLinear', biasInitializer: 'pytorchLinear' })
+      const learner = maml({ net, steps: 1, rate: 0.01 })
       const means = new Map<number, number>()
       for (const tasks of COUNTS) {
-        context.log(`${name}, ${tasks} tasks`)
         const sampler = sampleFamily(family, { seed: 'train', tasks })
         const { model } = await metaTrain(learner, sampler, { iterations, tasksPerBatch: 10, seed: 1 })
         const { mean, interval } = (await evaluate(model, test)).losses[1]!
         means.set(tasks, mean)
+        context.log(`${name}, ${tasks} tasks: ${mean.toFixed(3)} ± ${interval.toFixed(3)}`)
         figures[`${name}_${tasks === Number.POSITIVE_INFINITY ? 'unlimited' : tasks}`] = {
           value: mean,
           note: `± ${interval.toFixed(3)} (95 %)`,

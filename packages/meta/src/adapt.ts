@@ -3,14 +3,23 @@ import { addTaskAxis, flattenTree, type TensorLeaf, type TensorTree } from '@reg
 import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from './gradient/inner-loop.ts'
 import type { MetaLearner, SetTensors, Weights } from './learner.ts'
-import { allFinite, compileTrees, diverged, type Execution, type MetaModel, type Runner, scalarOf } from './model.ts'
+import {
+  allFinite,
+  compileTrees,
+  diverged,
+  type Execution,
+  innerOf,
+  type MetaModel,
+  type Runner,
+  scalarOf,
+} from './model.ts'
 import { checkTask, type TaskSet } from './tasks/task.ts'
 
 /** Options of {@link openAdapter}. */
 export interface AdapterOptions extends Execution {
-  /** Inner steps, ≥ 1. @default the learner's */
+  /** Inner steps, ≥ 1. @default the model's */
   steps?: number
-  /** Inner rate, > 0; the scale where rates are learned. @default the learner's */
+  /** Inner rate, > 0; the scale where rates are learned. @default the model's */
   innerRate?: number
   /** Numbers of samples to which support and inputs are padded. @default [8, 16, 32, 64, 128, 256, 512] */
   sizes?: readonly number[]
@@ -98,7 +107,7 @@ export interface Adapter {
  * ```
  */
 export function adapt(model: MetaModel, support: TaskSet, options: AdaptOptions = {}): Promise<Adapted> {
-  const { steps = model.learner.steps } = options
+  const { steps = innerOf(model).steps } = options
   let functions = compiled.get(model.learner)
   if (!functions) {
     functions = new Map()
@@ -132,7 +141,7 @@ export function adapt(model: MetaModel, support: TaskSet, options: AdaptOptions 
  * ```
  */
 export function openAdapter(model: MetaModel, options: AdapterOptions = {}): Adapter {
-  const { steps = model.learner.steps, sizes = SIZES, innerRate, recoveries, ...execution } = options
+  const { steps = innerOf(model).steps, sizes = SIZES, innerRate, recoveries, ...execution } = options
   const entry = compileAdaptation(model.learner, steps, sizes, execution)
   const settings: AdaptOptions = {
     steps,
@@ -192,16 +201,19 @@ function compileAdaptation(
     maxSignatures: 64,
     maxSessions: 32,
   })
-  const lossOf = (params: Params, own: TensorTree, set: SetTensors): tf.Tensor =>
-    learner.loss(learner.predict(params, own, set.x, false), set.y, lossOptions(set, false))
+  const lossOf = (params: Params, own: TensorTree, set: SetTensors, after: number): tf.Tensor => {
+    const prediction = learner.predict(params, own, set.x, { tasks: false, steps: after })
+    return learner.loss(prediction, set.y, lossOptions(set, false))
+  }
   const functions = {
     adapt: compileTrees((params: Params, support: SetTensors, innerRate: tf.Tensor) => {
       const { path, bounded } = learner.adapt(params, support, { steps, innerRate })
       const own = path.at(-1)!
-      return { own, before: lossOf(params, path[0]!, support), after: lossOf(params, own, support), bounded }
+      const [before, after] = [lossOf(params, path[0]!, support, 0), lossOf(params, own, support, steps)]
+      return { own, before, after, bounded }
     }, bucket('1')),
     predict: compileTrees(
-      (params: Params, own: TensorTree, x: tf.Tensor) => learner.predict(params, own, x, false),
+      (params: Params, own: TensorTree, x: tf.Tensor) => learner.predict(params, own, x, { tasks: false, steps }),
       bucket('2', { '': 0 }),
     ),
     start: compileTrees(
@@ -213,7 +225,7 @@ function compileAdaptation(
       (params: Params, support: SetTensors, x: tf.Tensor, innerRate: tf.Tensor) => {
         const tasks = support.x.shape[0]!
         const own = learner.adapt(params, support, { steps, innerRate, tasks }).path.at(-1)!
-        return learner.predict(params, own, addTaskAxis(x, tasks), true)
+        return learner.predict(params, own, addTaskAxis(x, tasks), { tasks: true, steps })
       },
       { ...execution, maxSignatures: 64 },
     ),
@@ -234,7 +246,7 @@ function compileAdaptation(
 
 async function run(model: MetaModel, support: TaskSet, entry: Functions, options: AdaptOptions): Promise<Adapted> {
   const where = 'meta/adapt'
-  const { innerRate = model.learner.innerRate, recoveries: allowed = 8 } = options
+  const { innerRate = innerOf(model).innerRate, recoveries: allowed = 8 } = options
   check(
     innerRate > 0 && innerRate < Number.POSITIVE_INFINITY,
     where,

@@ -3,14 +3,14 @@ import type { TensorLeaf, TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from './gradient/inner-loop.ts'
 import type { MetaLearner, SetTensors } from './learner.ts'
-import { compileTrees, type Execution, type MetaModel, type Runner } from './model.ts'
+import { compileTrees, type Execution, innerOf, type MetaModel, type Runner } from './model.ts'
 import { checkTask, stackTasks, type Task } from './tasks/task.ts'
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions extends Execution {
-  /** Inner steps, ≥ 0. @default the learner's */
+  /** Inner steps, ≥ 0. @default the model's */
   steps?: number
-  /** Inner rate, > 0. @default the learner's */
+  /** Inner rate, > 0. @default the model's */
   innerRate?: number
   /** Tasks in one compiled call, ≥ 1; bounds the memory. @default 256 */
   tasksPerCall?: number
@@ -56,7 +56,8 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { learner } = model
-  const { steps = learner.steps, innerRate = learner.innerRate, tasksPerCall = 256, ...execution } = options
+  const inner = innerOf(model)
+  const { steps = inner.steps, innerRate = inner.innerRate, tasksPerCall = 256, ...execution } = options
   const where = 'meta/evaluate'
   check(Number.isInteger(steps) && steps >= 0, where, () => `steps must be an integer ≥ 0, got ${describe(steps)}.`)
   check(
@@ -95,7 +96,7 @@ export function compileEvaluation(learner: MetaLearner, steps: number, execution
   return compileTrees((params: TensorTree, { support, query }: Batch, innerRate: tf.Tensor) => {
     const tasks = support.x.shape[0]!
     const { path } = learner.adapt(params, support, { steps, innerRate, tasks })
-    const outputs = path.map((own) => learner.predict(params, own, query.x, true))
+    const outputs = path.map((own, step) => learner.predict(params, own, query.x, { tasks: true, steps: step }))
     const losses = tf.stack(outputs.map((output) => learner.loss(output, query.y, lossOptions(query, true))))
     if (query.y.dtype !== 'int32') return { losses, accuracies: null }
     const hits = outputs.map((output) => {

@@ -7,9 +7,11 @@ export { prototypical } from './metric/prototypical.ts'
 export { modelFromSnapshot, modelToSnapshot } from './model.ts'
 export { chartPatternNames, chartPatterns } from './tasks/chart-patterns.ts'
 export { sampleEpisodes } from './tasks/episodes.ts'
-export { regimeCeiling, regimeReturns, regimeWindows, varyMarket } from './tasks/regimes.ts'
+export { regimeReturns } from './tasks/regime-returns.ts'
+export { regimeCeiling, regimeWindows } from './tasks/regime-windows.ts'
 export { curriculum, prefetch, sampleFamily } from './tasks/sampler.ts'
 export { sampleSegments } from './tasks/segments.ts'
+export { varyMarket } from './tasks/simulated.ts'
 export { harmonics, sinusoids, sinusoidsAndLines } from './tasks/synthetic.ts'
 export { checkDisjoint, checkTask, stackTasks } from './tasks/task.ts'
 export { metaTrain } from './train.ts'
@@ -30,15 +32,17 @@ export type {
   MetaGradient,
   MetaLearner,
   MetaNet,
+  PredictSettings,
   SetTensors,
   TaskLoss,
   Weights,
 } from './learner.ts'
 export type { PrototypicalOptions } from './metric/prototypical.ts'
-export type { Execution, MetaModel } from './model.ts'
+export type { Execution, InnerPoint, MetaModel } from './model.ts'
 export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
 export type { LabelledSamples, SampleEpisodesOptions } from './tasks/episodes.ts'
-export type { MarketSpread, RegimeReturnOptions, RegimeWindowOptions, SimulatedTask } from './tasks/regimes.ts'
+export type { RegimeReturnOptions } from './tasks/regime-returns.ts'
+export type { RegimeWindowOptions } from './tasks/regime-windows.ts'
 export type {
   CurriculumOptions,
   PrefetchOptions,
@@ -47,7 +51,8 @@ export type {
   TaskSampler,
 } from './tasks/sampler.ts'
 export type { SampleSegmentsOptions, SeriesSamples } from './tasks/segments.ts'
+export type { MarketSpread, SimulatedTask } from './tasks/simulated.ts'
 export type { FunctionFamilyOptions, Harmonic, Sinusoid, SinusoidOrLine } from './tasks/synthetic.ts'
 export type { StackedSet, Task, TaskBatch, TaskSet } from './tasks/task.ts'
 export type { FlatOptions, MetaReport, MetaTrainOptions, MetaTrainResult } from './train.ts'
-export type { InnerPoint, TunedInner, TuneInnerOptions } from './tune.ts'
+export type { TunedInner, TuneInnerOptions } from './tune.ts'

@@ -38,6 +38,8 @@ export interface MetaGradient {
   readonly gradient: TensorTree
   /** Share of inner gradients that were cut to the bound, 0 to 1. */
   readonly bounded: tf.Tensor
+  /** New values of batch norm's running statistics, by their path in the parameters; they follow no gradient. */
+  readonly statistics: { readonly [path: string]: tf.Tensor }
 }
 
 /** An adaptation: what the task owns after 0, 1, … steps. */
@@ -53,6 +55,12 @@ export interface AdaptationSettings {
   readonly innerRate: tf.Tensor
   /** Length of the leading task axis; absent for a single task without one. */
   readonly tasks?: number
+}
+
+/** How {@link MetaLearner.predict} is to run. */
+export interface PredictSettings {
+  readonly tasks: boolean
+  readonly steps: number
 }
 
 /** Values that a schedule gives for one iteration. */
@@ -86,8 +94,11 @@ export interface MetaLearner {
     controls: Controls,
   ): MetaGradient
   adapt(params: TensorTree, support: SetTensors, settings: AdaptationSettings): Adaptation
-  /** The net's output with what a task owns; `tasks` says that inputs and own parameters have the task axis. */
-  predict(params: TensorTree, own: TensorTree, x: tf.Tensor, tasks: boolean): tf.Tensor
+  /**
+   * The net's output with what a task owns after so many inner steps; `tasks` says that inputs and own parameters have the task
+   * axis.
+   */
+  predict(params: TensorTree, own: TensorTree, x: tf.Tensor, at: PredictSettings): tf.Tensor
   /**
    * Takes newly labelled samples into what a task owns, without gradients; what was known before keeps the share `keep` of its
    * weight. Absent where a task can only be adapted anew.

@@ -7,6 +7,21 @@ export interface MetaModel {
   readonly learner: MetaLearner
   /** Plain data. */
   readonly params: Weights
+  /** How `adapt` and `evaluate` run the inner loop unless told otherwise. @default as in training */
+  readonly inner?: InnerPoint
+}
+
+/** Rate and length of an inner loop. */
+export interface InnerPoint {
+  /** Inner rate, > 0; the factor on learned rates. */
+  readonly innerRate: number
+  /** Inner steps, ≥ 0. */
+  readonly steps: number
+}
+
+/** The inner loop of a model. */
+export function innerOf({ learner, inner }: MetaModel): InnerPoint {
+  return inner ?? { innerRate: learner.innerRate, steps: learner.steps }
 }
 
 /** How compiled functions run. */
@@ -30,7 +45,8 @@ export function compileTrees(fn: (...args: never[]) => unknown, options: Compile
 export const MODEL_VERSION = 1
 
 /**
- * Makes a snapshot of a model, for the store or a worker: parameters and the learner's configuration. The net and the loss are
+ * Makes a snapshot of a model, for the store or a worker: parameters, the learner's configuration and
+ * the inner settings chosen. The net and the loss are
  * functions, so whoever restores it builds the learner anew.
  *
  * ```ts
@@ -45,8 +61,9 @@ export const MODEL_VERSION = 1
  * ```
  */
 export function modelToSnapshot(model: MetaModel): Snapshot {
-  const { learner, params } = model
-  return createSnapshot({ id: learner.id, version: MODEL_VERSION, config: learner.config, state: params as Tree })
+  const { learner, params, inner } = model
+  const config = { ...learner.config, ...(inner ? { innerRate: inner.innerRate, innerSteps: inner.steps } : {}) }
+  return createSnapshot({ id: learner.id, version: MODEL_VERSION, config, state: params as Tree })
 }
 
 /**
@@ -78,7 +95,14 @@ export function modelFromSnapshot(learner: MetaLearner, snapshot: Snapshot): Met
       `the snapshot is of ${snapshot.id} version ${snapshot.version}, not of ${learner.id} version ${MODEL_VERSION}.`,
     'Pass the learner that the snapshot was made with.',
   )
-  return { learner, params: paramsFromSnapshot(snapshot, learner.init(createRng(0))) }
+  const { innerRate, innerSteps } = snapshot.config as { readonly [name: string]: Tree }
+  return {
+    learner,
+    params: paramsFromSnapshot(snapshot, learner.init(createRng(0))),
+    ...(typeof innerRate === 'number' && typeof innerSteps === 'number'
+      ? { inner: { innerRate, steps: innerSteps } }
+      : {}),
+  }
 }
 
 /** Whether every number of a tree is finite. */

@@ -1,39 +1,12 @@
-import {
-  check,
-  createRng,
-  createSnapshot,
-  describe,
-  type LongTaskOptions,
-  type RegimenEvent,
-  type Snapshot,
-  type Tree,
-} from '@regimen/core'
-import {
-  adam,
-  clipByGlobalNorm,
-  constantRate,
-  paramsFromSnapshot,
-  type RuleState,
-  type Schedule,
-  type TensorLeaf,
-  type TensorTree,
-  type UpdateRule,
-} from '@regimen/tensor'
-import type * as tf from '@tensorflow/tfjs-core'
+import { check, describe, type LongTaskOptions, type RegimenEvent, type Snapshot } from '@regimen/core'
+import { adam, constantRate, type Schedule, type TensorLeaf, type UpdateRule } from '@regimen/tensor'
 import { compileEvaluation } from './evaluate.ts'
-import type { Controls, MetaLearner, SetTensors, Weights } from './learner.ts'
-import {
-  allFinite,
-  compileTrees,
-  diverged,
-  type Execution,
-  type MetaModel,
-  MODEL_VERSION,
-  type Runner,
-  scalarOf,
-} from './model.ts'
+import { checkPositive } from './gradient/inner-loop.ts'
+import type { MetaLearner, Weights } from './learner.ts'
+import { allFinite, diverged, type Execution, type InnerPoint, type MetaModel, type Runner, scalarOf } from './model.ts'
 import type { TaskSampler } from './tasks/sampler.ts'
-import { checkTask, stackTasks, type Task } from './tasks/task.ts'
+import { checkDisjoint, checkTask, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
+import { checkpointOf, compileStep, isFlat, type StepResult, startOf } from './training-run.ts'
 
 /** When the query loss counts as flat. */
 export interface FlatOptions {
@@ -61,8 +34,18 @@ export interface MetaTrainOptions extends LongTaskOptions {
   params?: Weights
   /** Continue from a checkpoint, exactly. */
   from?: Snapshot
-  /** Tasks that decide when to stop and which parameters are kept; never learned from. */
+  /** Tasks that decide when to stop, which parameters are kept and which inner loop they get; never learned from. */
   validation?: readonly Task[]
+  /**
+   * Inner rates and numbers of steps from which the best on the validation tasks is chosen for the model after training; what is
+   * left out stays as it was in training. @default the learner's
+   */
+  chooseInner?: { readonly rates?: readonly number[]; readonly steps?: readonly number[] }
+  /**
+   * Tasks kept for the final test: a training or validation task that reaches into their time is an error, for the first batch before
+   * any training. All tasks must then carry their time.
+   */
+  test?: readonly Task[]
   /** Iterations between validations, ≥ 1. @default 100 */
   validateEvery?: number
   /** Validations without a better loss before stopping, ≥ 1. @default never */
@@ -101,7 +84,7 @@ export interface MetaReport {
 
 /** What {@link metaTrain} returns. */
 export interface MetaTrainResult {
-  /** The model: with the best validation loss where there are validation tasks, else the last. */
+  /** The model: with the best validation loss where there are validation tasks, else the last; `inner` as chosen. */
   readonly model: MetaModel
   /** Query loss of every iteration of this run. */
   readonly losses: Float64Array
@@ -145,8 +128,9 @@ export async function metaTrain(
   const settings = readOptions(options)
   const { iterations, tasksPerBatch, rate, validateEvery, patience, flat, recoveries: allowed } = settings
   const rule = options.rule ?? learner.rule ?? adam()
-  const { validation } = options
-  for (const task of validation ?? []) checkTask(task, WHERE)
+  const { validation, test } = options
+  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTask(task, WHERE)
+  if (validation && test) checkDisjoint(validation, test)
   const run = startOf(learner, rule, options)
   const step = compileStep(learner, rule, settings.clip, options.compile ?? {})
   const judge = validation && compileEvaluation(learner, learner.steps, options.compile ?? {})
@@ -156,6 +140,7 @@ export async function metaTrain(
   const batchAt = (index: number): Promise<readonly Task[]> =>
     Promise.resolve(sampler.batch(index, tasksPerBatch)).then((tasks) => {
       for (const task of tasks) checkTask(task, WHERE)
+      if (test) checkDisjoint(tasks, test)
       return tasks
     })
   try {
@@ -202,9 +187,9 @@ export async function metaTrain(
       }
       run.iteration++
       losses.push(report.loss)
-      run.recent.push(report.loss)
+      if (flat) run.recent.push(report.loss)
       if (judge && judged && (run.iteration % validateEvery === 0 || run.iteration === iterations)) {
-        const validationLoss = await validationOf(judge, run.params, judged, learner.innerRate)
+        const validationLoss = (await lossesByStep(judge, run.params, judged, learner.innerRate))[learner.steps]!
         report = { ...report, validationLoss }
         if (validationLoss < run.best.loss) {
           run.best = { loss: validationLoss, params: run.params, waited: 0 }
@@ -232,8 +217,10 @@ export async function metaTrain(
     await step.dispose()
     await judge?.dispose()
   }
+  const params = run.best.loss < Number.POSITIVE_INFINITY ? run.best.params : run.params
+  const inner = judged && options.chooseInner && (await chooseInner({ learner, params }, judged, options))
   return {
-    model: { learner, params: judge && run.best.loss < Number.POSITIVE_INFINITY ? run.best.params : run.params },
+    model: inner ? { learner, params, inner } : { learner, params },
     losses: Float64Array.from(losses),
     ...(judge ? { validationLoss: run.best.loss } : {}),
     iterations: run.iteration,
@@ -245,116 +232,36 @@ export async function metaTrain(
 
 const WHERE = 'meta/meta-train'
 
-interface StepResult {
-  readonly loss: TensorLeaf
-  readonly bounded: TensorLeaf
-  readonly params: Weights
-  readonly state: RuleState
-}
-
-/** What changes from iteration to iteration. */
-interface Run {
-  iteration: number
-  params: Weights
-  state: RuleState
-  shrink: number
-  recoveries: number
-  best: { loss: number; params: Weights; waited: number }
-  /** Query losses that the test of flatness still needs. */
-  recent: number[]
-}
-
-type Batch = { readonly support: SetTensors; readonly query: SetTensors }
-
-function compileStep(learner: MetaLearner, rule: UpdateRule, clip: number, execution: Execution): Runner {
-  return compileTrees(
-    (params: TensorTree, state: RuleState<tf.Tensor>, batch: Batch, rate: tf.Tensor, controls: Controls) => {
-      const { loss, gradient, bounded } = learner.metaGradient(params, batch, controls)
-      const gradients = clip === Number.POSITIVE_INFINITY ? gradient : clipByGlobalNorm(gradient, clip)
-      return { loss, bounded, ...rule.apply(params, { gradients, state, rate }) }
-    },
-    execution,
-  )
-}
-
-async function validationOf(
-  judge: Runner,
-  params: Weights,
-  batch: ReturnType<typeof stackTasks>,
-  innerRate: number,
-): Promise<number> {
-  const { losses } = (await judge(params, batch, innerRate)) as { losses: TensorLeaf }
-  const last = losses.data.subarray(losses.data.length - losses.shape[1]!)
-  let sum = 0
-  for (const loss of last) sum += loss / last.length
-  return sum
-}
-
-/** Whether the mean of the last window is hardly better than that of the one before; looks once a window. */
-function isFlat(recent: number[], { window, tolerance }: Required<FlatOptions>): boolean {
-  if (recent.length < 2 * window) return false
-  const mean = (from: number): number => recent.slice(from, from + window).reduce((a, b) => a + b, 0) / window
-  const [before, now] = [mean(0), mean(window)]
-  recent.splice(0, window)
-  return before - now < tolerance * Math.abs(before)
-}
-
-function startOf(learner: MetaLearner, rule: UpdateRule, options: MetaTrainOptions): Run {
-  const { from, seed = 0 } = options
-  const params = options.params ?? learner.init(createRng(seed).split('init'))
-  const fresh: Run = {
-    iteration: 0,
-    params,
-    state: rule.init(params),
-    shrink: 1,
-    recoveries: 0,
-    best: { loss: Number.POSITIVE_INFINITY, params, waited: 0 },
-    recent: [],
+/** The rate and number of steps with the least validation loss; one evaluation a rate measures every number of steps. */
+async function chooseInner(
+  { learner, params }: MetaModel,
+  batch: TaskBatch,
+  { chooseInner: choice = {}, compile = {} }: MetaTrainOptions,
+): Promise<InnerPoint> {
+  const { rates = [learner.innerRate], steps = [learner.steps] } = choice
+  const judge = compileEvaluation(learner, Math.max(...steps), compile)
+  let best = { loss: Number.POSITIVE_INFINITY, innerRate: learner.innerRate, steps: learner.steps }
+  try {
+    for (const innerRate of rates) {
+      const losses = await lossesByStep(judge, params, batch, innerRate)
+      for (const count of steps) {
+        const loss = losses[count]!
+        if (loss < best.loss) best = { loss, innerRate, steps: count }
+      }
+    }
+  } finally {
+    await judge.dispose()
   }
-  if (!from) return fresh
-  check(
-    from.id === `${learner.id}/training` && from.version === MODEL_VERSION,
-    WHERE,
-    () =>
-      `the checkpoint is of ${from.id} version ${from.version}, not of ${learner.id}/training version ${MODEL_VERSION}.`,
-    'Resume with the learner that the checkpoint was made with.',
-  )
-  const form = { params, rule: fresh.state, best: params }
-  const stored = paramsFromSnapshot(from, form)
-  const numbers = from.state as { [name: string]: Tree }
-  return {
-    iteration: Number(numbers.iteration),
-    params: stored.params,
-    state: stored.rule,
-    shrink: Number(numbers.shrink),
-    recoveries: Number(numbers.recoveries),
-    best: {
-      loss: numbers.bestLoss === null ? Number.POSITIVE_INFINITY : Number(numbers.bestLoss),
-      params: stored.best,
-      waited: Number(numbers.waited),
-    },
-    recent: (numbers.recent as readonly number[]).slice(),
-  }
+  return { innerRate: best.innerRate, steps: best.steps }
 }
 
-function checkpointOf(learner: MetaLearner, run: Run): Snapshot {
-  const { best } = run
-  return createSnapshot({
-    id: `${learner.id}/training`,
-    version: MODEL_VERSION,
-    config: learner.config,
-    state: {
-      params: run.params,
-      rule: run.state,
-      best: best.params,
-      bestLoss: best.loss === Number.POSITIVE_INFINITY ? null : best.loss,
-      waited: best.waited,
-      iteration: run.iteration,
-      shrink: run.shrink,
-      recoveries: run.recoveries,
-      recent: run.recent.slice(),
-    } as Tree,
-  })
+/** Mean query loss of a batch after 0, 1, … inner steps. */
+async function lossesByStep(judge: Runner, params: Weights, batch: TaskBatch, innerRate: number): Promise<number[]> {
+  const { data, shape } = ((await judge(params, batch, innerRate)) as { losses: TensorLeaf }).losses
+  const tasks = shape[1]!
+  const means = new Array<number>(shape[0]!).fill(0)
+  for (let i = 0; i < data.length; i++) means[Math.floor(i / tasks)]! += data[i]! / tasks
+  return means
 }
 
 interface Settings {
@@ -381,12 +288,22 @@ function readOptions(options: MetaTrainOptions): Settings {
     WHERE,
     () => `rate must be finite and above 0, got ${describe(rate)}.`,
   )
-  check(
-    patience === undefined || (options.validation?.length ?? 0) > 0,
-    WHERE,
-    () => 'patience needs validation tasks.',
-    'Pass { validation: await sampler.batch(…) } from tasks held out.',
-  )
+  for (const option of ['patience', 'chooseInner'] as const) {
+    check(
+      options[option] === undefined || (options.validation?.length ?? 0) > 0,
+      WHERE,
+      () => `${option} needs validation tasks.`,
+      'Pass { validation: await sampler.batch(…) } from tasks held out.',
+    )
+  }
+  for (const rate of options.chooseInner?.rates ?? []) checkPositive(WHERE, 'chooseInner.rates', rate)
+  for (const steps of options.chooseInner?.steps ?? []) {
+    check(
+      Number.isInteger(steps) && steps >= 1,
+      WHERE,
+      () => `chooseInner.steps must be integers ≥ 1, got ${describe(steps)}.`,
+    )
+  }
   const { window = 500, tolerance = 0.005 } = typeof flat === 'object' ? flat : {}
   check(Number.isInteger(window) && window >= 1, WHERE, () => `flat.window must be an integer ≥ 1, got ${window}.`)
   check(tolerance >= 0, WHERE, () => `flat.tolerance must be ≥ 0, got ${describe(tolerance)}.`)

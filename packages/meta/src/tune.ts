@@ -1,15 +1,7 @@
 import { check, describe, type LongTaskOptions, type Optimizer } from '@regimen/core'
 import { type EvaluateOptions, evaluate } from './evaluate.ts'
-import type { MetaModel } from './model.ts'
+import type { InnerPoint, MetaModel } from './model.ts'
 import type { Task } from './tasks/task.ts'
-
-/** What {@link tuneInner} may vary without a builder of its own. */
-export interface InnerPoint {
-  /** Inner rate, > 0. */
-  readonly innerRate: number
-  /** Inner steps, ≥ 0. */
-  readonly steps: number
-}
 
 /** Options of {@link tuneInner}. */
 export interface TuneInnerOptions<Point> extends LongTaskOptions {
@@ -20,8 +12,9 @@ export interface TuneInnerOptions<Point> extends LongTaskOptions {
   /** Points to try, ≥ 1. @default 30 */
   trials?: number
   /**
-   * What a point means: the model and the settings to evaluate it with. Build another learner over the same parameters to tune
-   * a learned loss. @default the point's innerRate and steps
+   * What a point means: the model and the settings to evaluate it with. To tune a learned loss build another learner over the
+   * same parameters and keep the judge: `{ ...maml({ net, loss: learned(point) }), loss: meanSquaredError }` adapts by the one and
+   * is judged by the other. @default the point's innerRate and steps
    */
   build?: (model: MetaModel, point: Point) => { model: MetaModel; settings?: EvaluateOptions }
 }

@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs'
 import { createRng, type Optimizer } from '@regimen/core'
-import { dense, lstm, mlp, sequential } from '@regimen/tensor'
+import { dense, lstm, meanSquaredError, mlp, sequential } from '@regimen/tensor'
+import * as tf from '@tensorflow/tfjs-core'
 import { expect, test } from 'vitest'
 import {
   adapt,
@@ -11,6 +12,7 @@ import {
   openAdapter,
   sampleFamily,
   sinusoids,
+  type TaskLoss,
   tuneInner,
   type Weights,
 } from '../src/index.ts'
@@ -131,6 +133,35 @@ test('any optimizer of the contract tunes the inner loop', async () => {
   await expect(
     tuneInner(lineModel(0.1), { optimizer: { ...optimizer, direction: 'maximize' }, tasks: [task] }),
   ).rejects.toThrow('must minimize')
+})
+
+test('an optimizer tunes a learned loss, judged by the true one', async () => {
+  // Inner loss c (w x − y)²: from w = 1 with rate 0.25 a step goes by 0.25 · 2 c · 2 = c towards 3, so c = 2 arrives.
+  const points = [1, 2, 3].map((c, id) => ({ id, point: { c } }))
+  const optimizer: Optimizer<{ c: number }> = {
+    direction: 'minimize',
+    ask: () => points.splice(0, 1),
+    tell: () => {},
+    best: undefined,
+    stopped: undefined,
+    snapshot: () => {
+      throw new Error('not asked for')
+    },
+  }
+  const learned =
+    (c: number): TaskLoss =>
+    (prediction, target, options) =>
+      tf.mul(meanSquaredError(prediction, target, options), c)
+  const task = { support: setOf([1], [3]), query: setOf([1], [3]) }
+  const { params } = lineModel(0.25)
+  const tuned = await tuneInner(lineModel(0.25), {
+    optimizer,
+    tasks: [task],
+    build: (_, { c }) => ({
+      model: { params, learner: { ...maml({ net: line, rate: 0.25, loss: learned(c) }), loss: meanSquaredError } },
+    }),
+  })
+  expect(tuned).toEqual({ point: { c: 2 }, loss: 0, trials: 3 })
 })
 
 test('prediction by a sampled sinusoid model is finite before any training', async () => {

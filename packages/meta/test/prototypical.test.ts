@@ -58,15 +58,17 @@ test('prototypes move as labels arrive, and forget', async () => {
 
 test('learns to embed chart patterns that it has not seen', async () => {
   const patterns = ['double-top', 'double-bottom', 'bull-flag', 'bear-flag', 'v-bottom', 'spike-top'] as const
-  const family = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns })
-  const net = prototypical({ net: mlp({ sizes: [32, 32, 8] }), ways: 3, embedding: 8 })
+  const family = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns, span: [1, 1] })
+  const net = prototypical({ net: mlp({ sizes: [64, 32, 8] }), ways: 3, embedding: 8 })
   const { model } = await metaTrain(net, sampleFamily(family, { seed: 1 }), {
     iterations: 200,
     tasksPerBatch: 8,
     rate: 3e-3,
   })
   const held = ['head-and-shoulders', 'inverse-head-and-shoulders', 'rising-wedge', 'cup-and-handle'] as const
-  const unseen = sampleFamily(chartPatterns({ shots: 3, queries: 5, ways: 3, patterns: held }), { seed: 2 })
+  const unseen = sampleFamily(chartPatterns({ shots: 3, queries: 5, ways: 3, patterns: held, span: [1, 1] }), {
+    seed: 2,
+  })
   const { accuracies } = await evaluate(model, await unseen.batch(0, 60))
   // Guessing is right in a third.
   expect(accuracies!.at(-1)!.mean - accuracies!.at(-1)!.interval).toBeGreaterThan(0.6)

@@ -1,5 +1,5 @@
 import { createRng, toSegments } from '@regimen/core'
-import { preset } from '@regimen/market'
+import { preset, simulate } from '@regimen/market'
 import { describe, expect, test } from 'vitest'
 import {
   chartPatternNames,
@@ -186,17 +186,97 @@ describe('families', () => {
   })
 
   test('chart patterns without noise are told apart by the nearest window', () => {
-    const family = chartPatterns({ shots: 1, queries: 3, ways: 4, noise: [0, 0], warp: [0, 0] })
+    const family = chartPatterns({ shots: 1, queries: 3, ways: 4, noise: [0, 0], warp: [0, 0], span: [1, 1] })
     const rng = createRng(2)
     const spec = { ...family.draw(rng), patterns: chartPatternNames.slice(0, 4), trend: 0 }
     const { support, query } = family.task(spec, rng)
-    const row = (set: typeof support, i: number) => set.x.data.subarray(32 * i, 32 * (i + 1)) as Float32Array
+    const row = (set: typeof support, i: number) => set.x.data.subarray(64 * i, 64 * (i + 1)) as Float32Array
     for (let i = 0; i < 12; i++) {
       const distances = [0, 1, 2, 3].map((k) =>
         row(query, i).reduce((sum, value, t) => sum + (value - row(support, k)[t]!) ** 2, 0),
       )
       expect(distances.indexOf(Math.min(...distances))).toBe(query.y.data[i])
     }
+  })
+
+  test('a pattern lies anywhere in its window, and the price roams around it', () => {
+    // A quarter of 64 bars: 16 bars that begin at bar 0 to 48. A spike's highest knot is in its middle.
+    const spec = { patterns: ['spike-top', 'v-bottom'], noise: 0, warp: 0, trend: 0 } as const
+    const { support } = chartPatterns({ shots: 40, ways: 2, span: [0.25, 0.25] }).task(spec, createRng(1))
+    const rowOf = (i: number) => Array.from(support.x.data.subarray(64 * i, 64 * (i + 1)))
+    const early = Array.from({ length: 40 }, (_, i) => {
+      const begin = rowOf(i).slice(0, 16)
+      return begin.indexOf(Math.max(...begin))
+    }).filter((peak) => peak >= 7 && peak <= 9)
+    // If all began at bar 0 all would have their peak there; a walk's highest of 16 bars lies there in fewer than one of five.
+    expect(early.length).toBeLessThan(16)
+    // Somewhere in each window the price rises for eight bars and falls for eight, as a spike does.
+    const spikes = Array.from({ length: 40 }, (_, i) => {
+      const row = rowOf(i)
+      return row.some((top, t) => t >= 8 && t < 56 && top - row[t - 7]! > 0.5 && top - row[t + 7]! > 0.5)
+    })
+    expect(spikes.filter(Boolean).length).toBeGreaterThan(30)
+    // Each window has mean 0 and deviation 1.
+    const first = rowOf(0)
+    expect(first.reduce((a, b) => a + b, 0)).toBeCloseTo(0, 4)
+    expect(first.reduce((a, b) => a + b * b, 0) / 64).toBeCloseTo(1, 4)
+    expect(() => chartPatterns({ shots: 1, span: [0.5, 1.5] })).toThrow('span must be a range within [0.1, 1]')
+  })
+
+  test('drawn patterns are zigzags that begin at 0, others in each task', () => {
+    const family = chartPatterns({ shots: 2, ways: 30, patterns: 'drawn' })
+    const rng = createRng(6)
+    const [one, two] = [family.draw(rng), family.draw(rng)]
+    const knots = one.patterns.map((template) => template as readonly number[])
+    expect(new Set(knots.map(({ length }) => length))).toEqual(new Set([4, 5, 6, 7, 8, 9]))
+    for (const template of knots) {
+      expect(template[0]).toBe(0)
+      const legs = template.slice(1).map((price, i) => Math.abs(price - template[i]!))
+      expect(legs.every((leg) => leg >= 0.4 && leg < 3)).toBe(true)
+    }
+    expect(two.patterns).not.toEqual(one.patterns)
+    expect(checkTask(family.task(one, rng)).support.x.shape).toEqual([60, 64])
+  })
+
+  test('regime tasks: the features of a moment, by hand', () => {
+    const family = regimeWindows({ market: preset('separable'), shots: 2, queries: 1 })
+    const spec = family.draw(createRng(3))
+    const { support } = family.task(spec, createRng(4))
+    const { bars, returns } = simulate(spec.parameters, { bars: 1024, seed: spec.seed })
+    const end = Array.from(bars.time).findIndex((time) => time + bars.interval === support.time![0])
+    const last = (h: number, value: (i: number) => number) =>
+      Array.from({ length: h }, (_, i) => value(end - i)).reduce((a, b) => a + b, 0)
+    const scale = Math.sqrt(Array.from(returns.slice(0, 512)).reduce((sum, r) => sum + r * r, 0) / 512)
+    const garmanKlass = (i: number) =>
+      0.5 * Math.log(bars.high[i]! / bars.low[i]!) ** 2 -
+      (2 * Math.LN2 - 1) * Math.log(bars.close[i]! / bars.open[i]!) ** 2
+    const closes = Array.from({ length: 80 }, (_, i) => bars.close[end - i]!)
+    const expected = [
+      ...[5, 10, 20, 40, 80].flatMap((h) => [
+        last(h, (i) => returns[i]!) / (scale * Math.sqrt(h)),
+        Math.log(Math.sqrt(last(h, garmanKlass) / h) / scale),
+      ]),
+      last(40, (i) => returns[i]! * returns[i - 1]!) / last(40, (i) => returns[i]! ** 2),
+      Math.log(Math.max(...closes) / closes[0]!) / (scale * Math.sqrt(80)),
+      Math.log(closes[0]! / Math.min(...closes)) / (scale * Math.sqrt(80)),
+    ]
+    expected.forEach((value, i) => {
+      expect(support.x.data[i]).toBeCloseTo(value, 4)
+    })
+  })
+
+  test('regime tasks: no bar of a query window is in the half of the support', () => {
+    const family = regimeWindows({ market: preset('separable'), shots: 2, queries: 4, window: 12 })
+    const spec = family.draw(createRng(3))
+    const { bars } = simulate(spec.parameters, { bars: 1024, seed: spec.seed })
+    const indexOf = (time: number) => Math.round((time - bars.interval - bars.time[0]!) / bars.interval)
+    const rng = createRng(5)
+    const tasks = Array.from({ length: 80 }, () => family.task(spec, rng))
+    const cut = indexOf(bars.time[512]! + bars.interval)
+    const first = tasks.map(({ query }) => Math.min(...Array.from(query.time!, indexOf)))
+    const last = tasks.map(({ support }) => Math.max(...Array.from(support.time!, indexOf)))
+    expect(Math.min(...first) - 11).toBeGreaterThanOrEqual(cut)
+    expect(Math.max(...last)).toBeLessThan(cut)
   })
 
   test('regime tasks: later queries, and a ceiling that the true filter reaches', () => {

@@ -1,20 +1,25 @@
 import '@tensorflow/tfjs'
 import { createRng, type RegimenEvent, type Snapshot, snapshotFromJson, snapshotToJson } from '@regimen/core'
-import { flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
+import { cosineDecay, dense, flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
 import { expect, test } from 'vitest'
 import {
+  adapt,
   evaluate,
   fomaml,
   type MetaLearner,
+  type MetaTrainOptions,
   maml,
+  mamlPlusPlus,
   metaTrain,
   modelFromSnapshot,
   modelToSnapshot,
   reptile,
   sampleFamily,
   sinusoids,
+  type Task,
   type Weights,
 } from '../src/index.ts'
+import { setOf } from './support/learners.ts'
 
 const net = mlp({ sizes: [1, 16, 16, 1] })
 const family = sinusoids({ shots: 10 })
@@ -23,11 +28,11 @@ const numbers = (weights: Weights) => flattenTree<TensorLeaf>(weights).leaves.fl
 
 test('MAML learns to learn: one step from the trained start beats one step from the initial', async () => {
   const learner = maml({ net, rate: 0.02 })
-  const { model, losses } = await metaTrain(learner, tasks, { iterations: 300, tasksPerBatch: 8, seed: 2, rate: 3e-3 })
+  const { model, losses } = await metaTrain(learner, tasks, { iterations: 150, tasksPerBatch: 8, seed: 2, rate: 3e-3 })
   const test = await sampleFamily(family, { seed: 'held out' }).batch(0, 100)
   const before = await evaluate({ learner, params: learner.init(createRng(2).split('init')) }, test)
   const after = await evaluate(model, test)
-  expect(losses.length).toBe(300)
+  expect(losses.length).toBe(150)
   // Of the same tasks, so compared task by task.
   const gain = after.losses[1]!.values.map((value, i) => before.losses[1]!.values[i]! - value)
   const mean = gain.reduce((a, b) => a + b, 0) / gain.length
@@ -109,6 +114,59 @@ test('a bad task of a sampler is an error before the first iteration', async () 
   )
   expect(reports).toBe(0)
   await expect(metaTrain(fomaml({ net }), tasks, { patience: 2 })).rejects.toThrow('patience needs validation tasks')
+})
+
+test('rate and steps of the inner loop are chosen on the validation tasks', async () => {
+  // y = w x at x = 1, target 3: a step multiplies w − 3 by 1 − 2 · rate, so 0.5 solves it at once, and 0.25 halves the error.
+  const learner = maml({ net: dense({ inputs: 1, outputs: 1, bias: false }), rate: 0.25 })
+  const task = { support: setOf([1], [3]), query: setOf([1], [3]) }
+  const options = { iterations: 1, validation: [task] }
+  const train = (chooseInner: NonNullable<MetaTrainOptions['chooseInner']>) =>
+    metaTrain(learner, { batch: () => [task] }, { ...options, chooseInner })
+  const { model } = await train({ rates: [0.1, 0.5, 0.9], steps: [1, 2] })
+  expect(model.inner).toEqual({ innerRate: 0.5, steps: 1 })
+  expect((await train({ steps: [1, 3, 2] })).model.inner).toEqual({ innerRate: 0.25, steps: 3 })
+  // Evaluation, adaptation and snapshots keep to it.
+  expect((await evaluate(model, [task])).losses[1]!.mean).toBeCloseTo(0, 10)
+  expect((await adapt(model, task.support)).lossAfter).toBeCloseTo(0, 10)
+  expect(modelFromSnapshot(learner, modelToSnapshot(model)).inner).toEqual(model.inner)
+  await expect(metaTrain(learner, { batch: () => [task] }, { chooseInner: {} })).rejects.toThrow(
+    'chooseInner needs validation tasks',
+  )
+  await expect(train({ rates: [-1] })).rejects.toThrow('chooseInner.rates must be finite and above 0, got -1')
+  await expect(train({ steps: [0] })).rejects.toThrow('chooseInner.steps must be integers ≥ 1, got 0')
+})
+
+test('MAML++ anneals: order of derivatives by its share, outer rate by a cosine', async () => {
+  const learner = mamlPlusPlus({ net: mlp({ sizes: [1, 4, 1] }), steps: 2, firstOrder: 0.5 })
+  expect([0, 4, 5, 9].map((i) => learner.controls(i, 10).secondOrder)).toEqual([false, false, true, true])
+  const rates: number[] = []
+  const rate = cosineDecay({ from: 0.01, steps: 4 })
+  await metaTrain(learner, tasks, { iterations: 4, tasksPerBatch: 2, rate, onReport: (one) => rates.push(one.rate) })
+  // ½ (1 + cos π i/4) of 0.01.
+  rates.forEach((value, i) => {
+    expect(value).toBeCloseTo(0.005 * (1 + Math.cos((Math.PI * i) / 4)), 12)
+  })
+})
+
+test('training that reaches into the time of the test is an error before any training', async () => {
+  const at = (...time: number[]): Task => {
+    const [first, ...rest] = time
+    const timed = (list: number[]) => ({ ...setOf(list, list), time: Float64Array.from(list) })
+    return { support: timed([first!]), query: timed(rest) }
+  }
+  const learner = fomaml({ net: dense({ inputs: 1, outputs: 1 }) })
+  const run = (task: Task, options: MetaTrainOptions) =>
+    metaTrain(learner, { batch: () => [task] }, { iterations: 1, onReport: () => reports++, ...options })
+  let reports = 0
+  await expect(run(at(1, 3), { test: [at(2, 4)] })).rejects.toThrow('training reaches 3, the test begins at 2')
+  await expect(run(at(1, 2), { test: [at(5, 6)], validation: [at(4, 5)] })).rejects.toThrow('overlap')
+  await expect(run(at(1, 2), { test: [{ support: setOf([1], [1]), query: setOf([1], [1]) }] })).rejects.toThrow(
+    'carries no times',
+  )
+  expect(reports).toBe(0)
+  await run(at(1, 2), { test: [at(5, 6)], validation: [at(3, 4)] })
+  expect(reports).toBe(1)
 })
 
 test('a model goes through a snapshot', () => {

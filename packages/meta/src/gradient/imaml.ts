@@ -2,8 +2,10 @@ import { check, describe } from '@regimen/core'
 import { flattenTree, hessianVectorProduct, type TensorTree, unflattenTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaLearner, SetTensors } from '../learner.ts'
+import { moveStatistics } from '../statistics.ts'
 import {
   applyOwn,
+  asGradientParams,
   axesFrom,
   checkPositive,
   type InnerLoop,
@@ -15,7 +17,7 @@ import {
   queryLosses,
   runLoop,
 } from './inner-loop.ts'
-import { asGradientParams, type MamlOptions, readLoop } from './maml.ts'
+import { type MamlOptions, readLoop } from './maml.ts'
 
 /** Options of {@link imaml}. */
 export interface ImamlOptions extends MamlOptions {
@@ -62,12 +64,14 @@ export function imaml(options: ImamlOptions): MetaLearner {
       const tasks = batch.support.x.shape[0]!
       const gradientParams = asGradientParams(params)
       const { net } = gradientParams
-      const { path, bounded } = runLoop(loop, gradientParams, batch.support, { steps, innerRate, tasks })
+      const run = { steps, innerRate, tasks, training: true }
+      const { path, bounded, changes } = runLoop(loop, gradientParams, batch.support, run)
       const own = [...path.at(-1)!]
-      const { value, gradient } = valueAndGradient(
-        (p: tf.Tensor[]) => tf.sum(queryLosses(loop, net, p, batch.query, steps)),
-        own,
-      )
+      const { value, gradient, aux } = valueAndGradient((p: tf.Tensor[]) => {
+        const all = [...changes]
+        const losses = queryLosses(loop, net, p, batch.query, { step: steps, changes: all })
+        return [tf.sum(losses), moveStatistics(net, all, 'net')] as const
+      }, own)
       const solved = solve(loop, net, own, batch.support, { right: gradient, pull, solverSteps })
       const { structure } = flattenTree<tf.Tensor>(net)
       const shared = solved.map((leaf) => tf.mean(leaf, 0))
@@ -75,15 +79,16 @@ export function imaml(options: ImamlOptions): MetaLearner {
         loss: tf.div(value, tasks),
         gradient: { net: unflattenTree(structure, shared) } as TensorTree,
         bounded,
+        statistics: aux,
       }
     },
     adapt(params, support, settings) {
       const { net } = asGradientParams(params)
-      const { path, bounded } = runLoop(loop, asGradientParams(params), support, settings)
+      const { path, bounded } = runLoop(loop, asGradientParams(params), support, { ...settings, training: false })
       return { path: path.map((own) => nameOwn(loop, net, own)), bounded }
     },
-    predict: (params, own, x, tasks) =>
-      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { tasks, step: 0, training: false }),
+    predict: (params, own, x, at) =>
+      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { ...at, step: at.steps, training: false }),
   }
 }
 
@@ -96,7 +101,7 @@ function solve(
   { right, pull, solverSteps }: { right: tf.Tensor[]; pull: number; solverSteps: number },
 ): tf.Tensor[] {
   const loss = (p: tf.Tensor[]): tf.Tensor => {
-    const prediction = applyOwn(loop, net, p, support.x, { tasks: true, step: 0, training: true })
+    const prediction = applyOwn(loop, net, p, support.x, { tasks: true, step: loop.steps, training: true })
     return tf.sum(loop.loss(prediction, support.y, lossOptions(support, true)))
   }
   const multiply = (v: tf.Tensor[]): tf.Tensor[] =>

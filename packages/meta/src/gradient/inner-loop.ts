@@ -2,6 +2,7 @@ import { check, describe, type Rng } from '@regimen/core'
 import { addTaskAxis, flattenTree, type TensorTree, unflattenTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaNet, SetTensors, TaskLoss, Weights } from '../learner.ts'
+import { readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
 
 /** Where the inner loop's step sizes come from. */
 export type InnerRates = 'fixed' | 'perParameter' | 'perLayerStep'
@@ -29,6 +30,8 @@ export interface InnerRun {
   readonly steps: number
   readonly innerRate: tf.Tensor
   readonly tasks?: number
+  /** Batch norm measures each batch and its running statistics move; otherwise it relies on them. */
+  readonly training: boolean
   /** Gradients of an earlier run, to be taken for constants: the first-order approximation. */
   readonly given?: readonly (readonly tf.Tensor[])[]
 }
@@ -38,12 +41,20 @@ export interface InnerResult {
   readonly path: readonly (readonly tf.Tensor[])[]
   readonly gradients: readonly (readonly tf.Tensor[])[]
   readonly bounded: tf.Tensor
+  /** How the passes over the support would move running statistics. */
+  readonly changes: readonly StatisticChange[]
 }
 
 /** Parameters of the gradient-based learners: those of the net, and the learned rates where there are any. */
 export interface GradientParams {
   readonly net: TensorTree
-  readonly rates?: readonly tf.Tensor[]
+  readonly rates: readonly tf.Tensor[] | undefined
+}
+
+/** Tells a tree of meta-parameters for what the gradient-based learners keep in it. */
+export function asGradientParams(params: TensorTree): GradientParams {
+  const { net, rates } = params as { readonly net: TensorTree; readonly rates: readonly tf.Tensor[] }
+  return { net, rates }
 }
 
 /** Makes the meta-parameters: the net's, and one rate tensor for each leaf that a task owns. */
@@ -61,19 +72,35 @@ export function initLoop(loop: InnerLoop, rng: Rng): Weights {
   return { net, rates }
 }
 
+/** How one pass through the net is to go. */
+export interface Pass {
+  readonly tasks: boolean
+  /** Inner steps taken before it: the row of per-step statistics. */
+  readonly step: number
+  readonly training: boolean
+  /** Takes what a pass in training would change in running statistics. */
+  readonly changes?: StatisticChange[]
+}
+
 /** The net's output with the leaves that a task owns in place of the shared ones. */
 export function applyOwn(
   loop: InnerLoop,
   net: TensorTree,
   own: readonly tf.Tensor[],
   x: tf.Tensor,
-  context: { readonly tasks: boolean; readonly step: number; readonly training: boolean },
+  { tasks, step, training, changes }: Pass,
 ): tf.Tensor {
-  if (loop.context > 0) return loop.net.apply(net, appendContext(x, own[0]!, context.tasks), context)
   const { leaves, paths, structure } = flattenTree<tf.Tensor>(net)
   let next = 0
-  const mixed = leaves.map((leaf, i) => (loop.adapts(paths[i]!, paths) ? own[next++]! : leaf))
-  return loop.net.apply(unflattenTree(structure, mixed) as TensorTree, x, context)
+  const mixed =
+    loop.context > 0 ? leaves : leaves.map((leaf, i) => (loop.adapts(paths[i]!, paths) ? own[next++]! : leaf))
+  const input = loop.context > 0 ? appendContext(x, own[0]!, tasks) : x
+  const updates: StatisticUpdates = []
+  // Steps beyond those of training go on with the last row of statistics.
+  const context = { tasks, step: Math.min(step, loop.steps), training, updates }
+  const output = loop.net.apply(unflattenTree(structure, mixed) as TensorTree, input, context)
+  changes?.push(...readChanges(mixed, leaves, updates))
+  return output
 }
 
 /**
@@ -81,14 +108,15 @@ export function applyOwn(
  * gradient it is of second order, unless the gradients are `given`.
  */
 export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTensors, run: InnerRun): InnerResult {
-  const { steps, tasks, given } = run
+  const { steps, tasks, given, training } = run
+  const changes: StatisticChange[] = []
   const start = ownStart(loop, params.net, tasks)
   const path: (readonly tf.Tensor[])[] = [start]
   const gradients: (readonly tf.Tensor[])[] = []
   const cut: tf.Tensor[] = []
   let own = start
   for (let step = 0; step < steps; step++) {
-    const raw = given ? given[step]! : supportGradient(loop, params.net, own, support, { step, tasks })
+    const raw = given?.[step] ?? supportGradient(loop, params.net, own, support, { step, tasks, training, changes })
     const pulled =
       loop.pull > 0 && !given ? raw.map((g, i) => tf.add(g, tf.mul(tf.sub(own[i]!, start[i]!), loop.pull))) : raw
     const limited = given ? { slopes: pulled } : limit(pulled, loop.bound, tasks !== undefined)
@@ -104,7 +132,7 @@ export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTen
           cut.length,
         )
       : tf.scalar(0)
-  return { path, gradients, bounded }
+  return { path, gradients, bounded, changes }
 }
 
 /** The task's own parameters before any step. */
@@ -135,25 +163,35 @@ export function supportGradient(
   net: TensorTree,
   own: readonly tf.Tensor[],
   set: SetTensors,
-  { step, tasks }: { readonly step: number; readonly tasks: number | undefined },
+  run: {
+    readonly step: number
+    readonly tasks: number | undefined
+    readonly training: boolean
+    readonly changes: StatisticChange[]
+  },
 ): tf.Tensor[] {
-  const total = (p: readonly tf.Tensor[]): tf.Tensor => {
-    const prediction = applyOwn(loop, net, p, set.x, { tasks: tasks !== undefined, step, training: true })
-    return tf.sum(loop.loss(prediction, set.y, lossOptions(set, tasks !== undefined)))
+  const { step, training } = run
+  const tasks = run.tasks !== undefined
+  const changes: StatisticChange[] = []
+  const total = (p: readonly tf.Tensor[]) => {
+    const prediction = applyOwn(loop, net, p, set.x, { tasks, step, training, changes })
+    return [tf.sum(loop.loss(prediction, set.y, lossOptions(set, tasks))), changes.map(({ by }) => by)] as const
   }
-  return [...valueAndGradient(total, [...own]).gradient]
+  const { gradient, aux } = valueAndGradient(total, [...own])
+  run.changes.push(...changes.map(({ leaf }, i) => ({ leaf, by: aux[i]! })))
+  return [...gradient]
 }
 
-/** Query loss of each task, [T]. */
+/** Query loss of each task in training, [T], after `step` inner steps. */
 export function queryLosses(
   loop: InnerLoop,
   net: TensorTree,
   own: readonly tf.Tensor[],
   set: SetTensors,
-  step: number,
+  { step, changes }: { readonly step: number; readonly changes?: StatisticChange[] },
 ): tf.Tensor {
-  const prediction = applyOwn(loop, net, own, set.x, { tasks: true, step, training: true })
-  return loop.loss(prediction, set.y, lossOptions(set, true))
+  const pass = { tasks: true, step, training: true, ...(changes ? { changes } : {}) }
+  return loop.loss(applyOwn(loop, net, own, set.x, pass), set.y, lossOptions(set, true))
 }
 
 /** Options of a loss for a set: weights where there are any, one number a task where there is a task axis. */

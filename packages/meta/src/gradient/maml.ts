@@ -2,10 +2,11 @@ import { check, describe } from '@regimen/core'
 import { meanSquaredError, type TensorTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { IterationControls, MetaLearner, MetaNet, TaskLoss } from '../learner.ts'
+import { moveStatistics } from '../statistics.ts'
 import {
   applyOwn,
+  asGradientParams,
   checkPositive,
-  type GradientParams,
   type InnerLoop,
   type InnerRates,
   initLoop,
@@ -135,9 +136,9 @@ export interface MamlPlusPlusOptions extends MamlOptions {
 
 /**
  * Makes MAML++: {@link maml} with a learned rate for each layer and step, the query loss of every step at first (weights
- * fade towards the last), first-order gradients at first, and batch-norm statistics by step (give the net `batchNorm` with
- * `statistics: 'perStep'` and one more row than `steps`). Pass `metaTrain` a cosine rate:
- * `{ rate: cosineDecay({ … }) }`. More stable than {@link maml} with five steps or more.
+ * fade towards the last) and first-order gradients at first. Statistics of batch norm by step come with the net: `batchNorm` with
+ * `statistics: 'perStep'` and one row more than `steps`, since a net is also judged after its last step. Pass `metaTrain` a cosine
+ * rate: `{ rate: cosineDecay({ … }) }`. More stable than {@link maml} with five steps or more.
  *
  * ```ts
  * import { mamlPlusPlus } from '@regimen/meta'
@@ -248,7 +249,7 @@ function defineGradient(id: string, options: MamlOptions, variant: Variant = {})
     },
     metaGradient(params, batch, controls) {
       const tasks = batch.support.x.shape[0]!
-      const run = { steps, innerRate: controls.innerRate, tasks }
+      const run = { steps, innerRate: controls.innerRate, tasks, training: true }
       // Outside of the outer gradient's tape, so that the tape sees numbers without a history.
       const first = controls.secondOrder ? undefined : runLoop(loop, asGradientParams(params), batch.support, run)
       const { gradient, aux } = valueAndGradient((p: TensorTree) => {
@@ -259,31 +260,26 @@ function defineGradient(id: string, options: MamlOptions, variant: Variant = {})
           batch.support,
           first ? { ...run, given: first.gradients } : run,
         )
+        const changes = [...(first ?? result).changes]
         const lossAt = (step: number): tf.Tensor =>
-          tf.mean(queryLosses(loop, net, result.path[step]!, batch.query, step))
+          tf.mean(
+            queryLosses(loop, net, result.path[step]!, batch.query, { step, ...(step === steps ? { changes } : {}) }),
+          )
         const last = lossAt(steps)
         const objective = multiStep ? weightedLoss(lossAt, last, steps, controls.stepWeights) : last
-        return [objective, { loss: last, bounded: (first ?? result).bounded }] as const
+        const statistics = moveStatistics(net, changes, 'net')
+        return [objective, { loss: last, bounded: (first ?? result).bounded, statistics }] as const
       }, params)
-      return { loss: aux.loss, bounded: aux.bounded, gradient }
+      return { ...aux, gradient }
     },
     adapt(params, support, settings) {
       const { net } = asGradientParams(params)
-      const { path, bounded } = runLoop(loop, asGradientParams(params), support, settings)
+      const { path, bounded } = runLoop(loop, asGradientParams(params), support, { ...settings, training: false })
       return { path: path.map((own) => nameOwn(loop, net, own)), bounded }
     },
-    predict: (params, own, x, tasks) =>
-      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, {
-        tasks,
-        step: steps,
-        training: false,
-      }),
+    predict: (params, own, x, at) =>
+      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { ...at, step: at.steps, training: false }),
   }
-}
-
-/** Tells a tree of meta-parameters for what the gradient-based learners keep in it. */
-export function asGradientParams(params: TensorTree): GradientParams {
-  return params as unknown as GradientParams
 }
 
 function weightedLoss(

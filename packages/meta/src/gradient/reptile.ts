@@ -1,10 +1,11 @@
 import { check, describe } from '@regimen/core'
 import { adam, flattenTree, sgd, type TensorTree, type UpdateRule, unflattenTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
-import type { Adaptation, MetaLearner, SetTensors } from '../learner.ts'
+import type { Adaptation, AdaptationSettings, MetaLearner, SetTensors } from '../learner.ts'
+import { moveStatistics, type StatisticChange } from '../statistics.ts'
 import {
   applyOwn,
-  type GradientParams,
+  asGradientParams,
   initLoop,
   leavesOf,
   nameOwn,
@@ -12,7 +13,7 @@ import {
   queryLosses,
   supportGradient,
 } from './inner-loop.ts'
-import { asGradientParams, type MamlOptions, readLoop } from './maml.ts'
+import { type MamlOptions, readLoop } from './maml.ts'
 
 /** Options of {@link reptile}. */
 export interface ReptileOptions extends Omit<MamlOptions, 'bound'> {
@@ -43,22 +44,23 @@ export function reptile(options: ReptileOptions): MetaLearner {
   const loop = readLoop(where, { ...options, steps, bound: Number.POSITIVE_INFINITY })
   const rule = inner === 'adam' ? adam({ beta1: 0 }) : sgd()
   const run = (
-    params: GradientParams,
+    net: TensorTree,
     set: SetTensors,
-    settings: { readonly steps: number; readonly innerRate: tf.Tensor; readonly tasks?: number },
-  ): { path: tf.Tensor[][]; bounded: tf.Tensor } => {
-    const { tasks } = settings
-    let own = ownStart(loop, params.net, tasks)
+    settings: AdaptationSettings & { readonly training: boolean },
+  ): { path: tf.Tensor[][]; changes: StatisticChange[] } => {
+    const { tasks, training } = settings
+    const changes: StatisticChange[] = []
+    let own = ownStart(loop, net, tasks)
     let state = freshState(rule, own)
     const path = [own]
     for (let step = 0; step < settings.steps; step++) {
-      const gradients = supportGradient(loop, params.net, own, set, { step, tasks })
+      const gradients = supportGradient(loop, net, own, set, { step, tasks, training, changes })
       const next = rule.apply(own, { gradients, state, rate: settings.innerRate })
       own = next.params
       state = next.state
       path.push(own)
     }
-    return { path, bounded: tf.scalar(0) }
+    return { path, changes }
   }
   return {
     id: where,
@@ -72,23 +74,24 @@ export function reptile(options: ReptileOptions): MetaLearner {
     metaGradient(params, { support, query }, { innerRate }) {
       const tasks = support.x.shape[0]!
       const { net } = asGradientParams(params)
-      const { path, bounded } = run({ net }, join(support, query), { steps, innerRate, tasks })
+      const { path, changes } = run(net, join(support, query), { steps, innerRate, tasks, training: true })
       const own = path.at(-1)!
       const { leaves, structure } = flattenTree<tf.Tensor>(net)
       const gradient = leaves.map((leaf, i) => tf.sub(leaf, tf.mean(own[i]!, 0)))
       return {
-        loss: tf.mean(queryLosses(loop, net, own, query, steps)),
+        loss: tf.mean(queryLosses(loop, net, own, query, { step: steps, changes })),
         gradient: { net: unflattenTree(structure, gradient) } as TensorTree,
-        bounded,
+        bounded: tf.scalar(0),
+        statistics: moveStatistics(net, changes, 'net'),
       }
     },
     adapt(params, support, settings): Adaptation {
       const { net } = asGradientParams(params)
-      const { path, bounded } = run({ net }, support, settings)
-      return { path: path.map((own) => nameOwn(loop, net, own)), bounded }
+      const { path } = run(net, support, { ...settings, training: false })
+      return { path: path.map((own) => nameOwn(loop, net, own)), bounded: tf.scalar(0) }
     },
-    predict: (params, own, x, tasks) =>
-      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { tasks, step: 0, training: false }),
+    predict: (params, own, x, at) =>
+      applyOwn(loop, asGradientParams(params).net, leavesOf(own), x, { ...at, step: at.steps, training: false }),
   }
 }
 

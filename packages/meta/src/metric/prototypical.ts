@@ -1,8 +1,9 @@
 import { check, describe } from '@regimen/core'
-import { softmaxCrossEntropy, type TensorTree, valueAndGradient } from '@regimen/tensor'
+import { flattenTree, softmaxCrossEntropy, type TensorTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from '../gradient/inner-loop.ts'
 import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
+import { moveStatistics, readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
 
 /** Options of {@link prototypical}. */
 export interface PrototypicalOptions {
@@ -21,7 +22,21 @@ export interface PrototypicalOptions {
 
 interface PrototypicalParams {
   readonly net: TensorTree
-  readonly metric?: tf.Tensor
+  readonly metric: tf.Tensor | undefined
+}
+
+/** What a task owns. */
+type Prototypes = { readonly centres: tf.Tensor; readonly counts: tf.Tensor }
+
+const read = (params: TensorTree): PrototypicalParams => {
+  const { net, metric } = params as { readonly net: TensorTree; readonly metric: tf.Tensor }
+  return { net, metric }
+}
+
+interface Pass {
+  readonly tasks: boolean
+  /** Absent outside of training: takes how running statistics would move. */
+  readonly changes?: StatisticChange[]
 }
 
 /**
@@ -34,7 +49,7 @@ interface PrototypicalParams {
  * import { prototypical } from '@regimen/meta'
  * import { mlp } from '@regimen/tensor'
  *
- * const learner = prototypical({ net: mlp({ sizes: [32, 32, 8] }), ways: 5, embedding: 8, metric: 'mahalanobis' })
+ * const learner = prototypical({ net: mlp({ sizes: [64, 32, 8] }), ways: 5, embedding: 8, metric: 'mahalanobis' })
  * learner.steps // => 1
  * ```
  *
@@ -54,23 +69,20 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
     where,
     () => `metric must be "euclidean" or "mahalanobis", got ${describe(metric)}.`,
   )
-  const read = (params: TensorTree): PrototypicalParams => params as unknown as PrototypicalParams
-  const embed = (params: PrototypicalParams, x: tf.Tensor, tasks: boolean, training: boolean): tf.Tensor => {
-    const z = net.apply(params.net, x, { tasks, training })
+  const embed = (params: PrototypicalParams, x: tf.Tensor, { tasks, changes }: Pass): tf.Tensor => {
+    const updates: StatisticUpdates = []
+    const z = net.apply(params.net, x, { tasks, training: changes !== undefined, updates })
     check(z.shape.at(-1) === embedding, where, () => `the net gives ${z.shape.at(-1)} numbers, not ${embedding}.`)
+    const { leaves } = flattenTree<tf.Tensor>(params.net)
+    changes?.push(...readChanges(leaves, leaves, updates))
     if (!params.metric) return z
     return tf.reshape(tf.matMul(tf.reshape(z, [-1, embedding]), params.metric), z.shape)
   }
-  const prototypes = (
-    params: PrototypicalParams,
-    set: SetTensors,
-    tasks: boolean,
-    training: boolean,
-  ): { centres: tf.Tensor; counts: tf.Tensor } => {
-    const z = embed(params, set.x, tasks, training)
+  const prototypes = (params: PrototypicalParams, set: SetTensors, pass: Pass): Prototypes => {
+    const z = embed(params, set.x, pass)
     const hot = tf.cast(tf.oneHot(tf.cast(set.y, 'int32'), ways), 'float32')
     const members = set.weights ? tf.mul(hot, tf.expandDims(set.weights, -1)) : hot
-    const counts = tf.sum(members, tasks ? 1 : 0)
+    const counts = tf.sum(members, pass.tasks ? 1 : 0)
     const total = tf.matMul(members, z, true)
     return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
   }
@@ -95,20 +107,23 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
     },
     controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: true }),
     metaGradient(params, { support, query }) {
-      const { value, gradient } = valueAndGradient((tree: TensorTree) => {
+      const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
         const p = read(tree)
-        const { centres } = prototypes(p, support, true, true)
-        return softmaxCrossEntropy(logits(embed(p, query.x, true, true), centres), query.y, lossOptions(query, false))
+        const pass = { tasks: true, changes: [] as StatisticChange[] }
+        const { centres } = prototypes(p, support, pass)
+        const scores = logits(embed(p, query.x, pass), centres)
+        const loss = softmaxCrossEntropy(scores, query.y, lossOptions(query, false))
+        return [loss, moveStatistics(p.net, pass.changes, 'net')] as const
       }, params)
-      return { loss: value, gradient, bounded: tf.scalar(0) }
+      return { loss: value, gradient, bounded: tf.scalar(0), statistics: aux }
     },
     adapt(params, support, { tasks }) {
-      const own = prototypes(read(params), support, tasks !== undefined, false)
+      const own = prototypes(read(params), support, { tasks: tasks !== undefined })
       return { path: [own, own], bounded: tf.scalar(0) }
     },
     absorb(params, own, set, keep) {
-      const old = own as unknown as { centres: tf.Tensor; counts: tf.Tensor }
-      const fresh = prototypes(read(params), set, false, false)
+      const old = own as Prototypes
+      const fresh = prototypes(read(params), set, { tasks: false })
       const kept = tf.mul(old.counts, keep)
       const counts = tf.add(kept, fresh.counts)
       const total = tf.add(
@@ -117,7 +132,6 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
       )
       return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
     },
-    predict: (params, own, x, tasks) =>
-      logits(embed(read(params), x, tasks, false), (own as unknown as { centres: tf.Tensor }).centres),
+    predict: (params, own, x, { tasks }) => logits(embed(read(params), x, { tasks }), (own as Prototypes).centres),
   }
 }
