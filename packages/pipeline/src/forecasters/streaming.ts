@@ -1,0 +1,89 @@
+import { check, createSnapshot, restore, type Snapshot, schema } from '@regimen/core'
+import type { Forecaster, Open } from '../forecaster.ts'
+import { correct, type Spread, widen } from './spread.ts'
+
+/** What {@link streamingForecaster} wraps; the online learner of `@regimen/continual` is one. */
+export interface StreamLearner {
+  /** Answers, and holds the input until its label comes. */
+  observe(x: ArrayLike<number>): Promise<{ readonly id: number }>
+  /** Takes a label and may learn. */
+  label(id: number, y: number, time: number): Promise<unknown>
+  predict(x: ArrayLike<number>): Promise<ArrayLike<number>>
+  snapshot(): Snapshot | Promise<Snapshot>
+  dispose(): void | Promise<void>
+}
+
+/** Options of {@link streamingForecaster}. */
+export interface StreamingForecasterOptions {
+  /** Opens the learner new or from its snapshot. Its first output is the mean of the next return in units of the scale. */
+  open: Open<StreamLearner>
+  /** False freezes it: the static baseline. @default true */
+  learn?: boolean
+}
+
+const ID = 'pipeline/streaming-forecaster'
+
+const STATE = schema.object({ ratio: schema.number({ min: 0 }), errors: schema.integer({ min: 0 }) })
+
+/**
+ * Forecasts with a net that goes on learning: each observation is answered first and learned when its return is known, which is
+ * what the online learner of `@regimen/continual` is made for. The net gives the mean; the deviation is the observation's scale,
+ * corrected by the errors made so far.
+ *
+ * ```ts
+ * import { createSnapshot } from '@regimen/core'
+ * import { streamingForecaster } from '@regimen/pipeline'
+ *
+ * // A learner of the running mean, with the face of an online learner.
+ * let [mean, count] = [0, 0]
+ * const learner = {
+ *   observe: async () => ({ id: count }),
+ *   label: async (_id: number, y: number) => void (mean += (y - mean) / ++count),
+ *   predict: async () => [mean],
+ *   snapshot: () => createSnapshot({ id: 'mine/mean', version: 1, config: {}, state: { mean, count } }),
+ *   dispose: () => {},
+ * }
+ * const forecaster = await streamingForecaster({ open: () => learner })()
+ * const none = new Float64Array(0)
+ * const features = new Float32Array(0)
+ * const at = { row: 0, time: 0, features, regimes: none, ahead: none, logScore: Number.NaN, scale: 0.01 }
+ * await forecaster.learn(at, 0.005)
+ * const forecast = await forecaster.forecast(at)
+ * forecast.mean // ≈ 0.005
+ * ```
+ */
+export function streamingForecaster(options: StreamingForecasterOptions): Open<Forecaster> {
+  const { open, learn = true } = options
+  check(typeof open === 'function', ID, () => 'open must be a function that opens the learner.')
+  return async (from) => {
+    const saved = from && restore(from, { id: ID, version: 1, state: STATE, children: ['learner'] })
+    const learner = await open(saved?.children.learner)
+    const spread: Spread = { ratio: saved?.state.ratio ?? 1, count: saved?.state.errors ?? 0 }
+    return {
+      async forecast({ features, scale }) {
+        const [mean = 0] = Array.from(await learner.predict(features))
+        return widen(spread, mean, 1, scale)
+      },
+      async learn({ features, scale, time }, y) {
+        const z = y / scale
+        const [mean = 0] = Array.from(await learner.predict(features))
+        correct(spread, z - mean)
+        if (!learn) return
+        const { id } = await learner.observe(features)
+        await learner.label(id, z, time)
+      },
+      async snapshot() {
+        return createSnapshot({
+          id: ID,
+          version: 1,
+          config: { learn },
+          state: { ratio: spread.ratio, errors: spread.count },
+          children: { learner: await learner.snapshot() },
+        })
+      },
+      async dispose() {
+        await learner.dispose()
+      },
+    }
+  }
+}
