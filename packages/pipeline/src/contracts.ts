@@ -32,6 +32,18 @@ export interface TrainingContext {
   readonly row: number
   /** UTC epoch milliseconds. */
   readonly time: number
+  /** The last live forecasts whose returns are known, oldest first, at most 1000: what a challenger is to be compared with. */
+  readonly scores: readonly LiveScore[]
+}
+
+/** How a live forecast did. */
+export interface LiveScore {
+  /** Row at whose close it was made. */
+  readonly row: number
+  /** ln p of what came. */
+  readonly logScore: number
+  /** The same of N(0, scale²), which knows nothing but the recent volatility. */
+  readonly baseline: number
 }
 
 /** Takes back a model whose live forecasts are worse than none. */

@@ -2,6 +2,7 @@
 export type {
   GuardOptions,
   Improvement,
+  LiveScore,
   Pipeline,
   PipelineExecutor,
   PipelineOptions,

@@ -10,7 +10,7 @@ import {
   type Tree,
 } from '@regimen/core'
 import { type Bar, type Bars, openDelayedLabels } from '@regimen/market'
-import type { Pipeline, PipelineExecutor, PipelineOptions, Scored } from './contracts.ts'
+import type { LiveScore, Pipeline, PipelineExecutor, PipelineOptions, Scored } from './contracts.ts'
 import { createForecast, type Forecast, logDensity } from './forecast.ts'
 import { openHistory } from './history.ts'
 import { loadObservation, type Observation, observationSchema, saveObservation } from './observation.ts'
@@ -25,7 +25,9 @@ const STATE = schema.object({
   held: schema.number(),
   version: schema.integer({ min: 0 }),
   era: schema.integer({ min: 0 }),
-  advantages: schema.list(schema.number()),
+  /** Row from which the guard counts. */
+  since: schema.integer({ min: 0 }),
+  scores: schema.list(schema.tuple(schema.integer({ min: 0 }), schema.number(), schema.number())),
   orders: schema.list(schema.tuple(schema.integer({ min: 0 }), schema.number())),
   count: schema.integer({ min: 0 }),
   pending: schema.list(
@@ -109,8 +111,8 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
   const executor = options.executor({ emit: (event) => void (muted || events?.emit(event)) })
   const router = await options.router?.(saved?.children.router)
   let model = await options.model(saved?.children.model ?? options.champion)
-  let { held, version, era } = state ?? { held: 0, version: 0, era: 0 }
-  let advantages = [...(state?.advantages ?? [])]
+  let { held, version, era, since } = state ?? { held: 0, version: 0, era: 0, since: 0 }
+  const scores: LiveScore[] = (state?.scores ?? []).map(([row, logScore, baseline]) => ({ row, logScore, baseline }))
   const orders: [row: number, units: number][] = (state?.orders ?? []).map(([row, units]) => [row, units])
   const queue = openDelayedLabels<Held>(
     { rule: { kind: 'return', horizon } },
@@ -124,7 +126,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
     await model.dispose()
     model = await options.model(snapshot)
     era++
-    advantages = []
+    since = history.length
     await prequential(model, history.bars(), { horizon, from: history.length })
   }
 
@@ -139,10 +141,11 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
 
   const guard = async (row: number, time: number): Promise<void> => {
     const { window = 60, floor } = improvement?.guard ?? { floor: Number.NEGATIVE_INFINITY }
-    if (!improvement || advantages.length < window) return
-    const mean = advantages.slice(-window).reduce((a, b) => a + b, 0) / window
+    const judged = scores.slice(-window)
+    if (!improvement || judged.length < window || judged[0]!.row < since) return
+    const mean = judged.reduce((sum, { logScore, baseline }) => sum + logScore - baseline, 0) / window
     if (mean >= floor) return
-    advantages = []
+    since = history.length
     const reason = `The mean advantage of the last ${window} live forecasts, ${mean.toPrecision(4)}, fell below ${floor}.`
     const back = await improvement.deployment.rollback(reason, { row, time })
     if (!back) {
@@ -159,7 +162,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
     const { every, first = every } = improvement
     const live = row + 1 - began
     if (live < first || (live - first) % every !== 0) return
-    const challenger = await improvement.train({ history: history.bars(), row, time })
+    const challenger = await improvement.train({ history: history.bars(), row, time, scores: [...scores] })
     if (!challenger) return
     const verdict = await improvement.deployment.submit(challenger, { row, time })
     const data = { row, version: verdict.version, incumbent: version }
@@ -188,12 +191,12 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
           const logScore = logDensity(x.forecast, y)
           scored.push({ row: x.observation.row, y, logScore })
           const variance = x.observation.scale ** 2 * horizon
-          const none = logDensity(createForecast([{ weight: 1, mean: 0, variance }]), y)
-          if (x.era === era) advantages.push(logScore - none)
+          const baseline = logDensity(createForecast([{ weight: 1, mean: 0, variance }]), y)
+          scores.push({ row: x.observation.row, logScore, baseline })
         }
         if (x.era === era) await model.learn(x.observation, y)
       }
-      if (advantages.length > 1000) advantages.splice(0, advantages.length - 1000)
+      if (scores.length > 1000) scores.splice(0, scores.length - 1000)
       let forecast: Forecast | undefined
       let regime = -1
       let target = held
@@ -252,7 +255,8 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
           held,
           version,
           era,
-          advantages: [...advantages],
+          since,
+          scores: scores.map(({ row, logScore, baseline }) => [row, logScore, baseline]),
           orders: orders.map(([row, units]) => [row, units]),
           count,
           pending: pending.map(savePending),

@@ -1,7 +1,7 @@
 import { type ArrayLeaf, arrayLeaf, check, createSnapshot, describe, restore, schema } from '@regimen/core'
 import type { Forecaster, Open } from '../forecaster.ts'
 import { loadObservation, type Observation, observationSchema, saveObservation } from '../observation.ts'
-import { correct, type Spread, widen } from './spread.ts'
+import { calibrate, calibrated, calibrationSchema, openCalibration } from './calibration.ts'
 
 /** Samples on which a net is adapted. */
 export interface SupportSet {
@@ -22,7 +22,7 @@ export interface AdaptedNet {
 export interface AdaptingForecasterOptions {
   /**
    * Adapts the meta-learned net: an adapter of `@regimen/meta`. Its first output is the mean of the next return in units of the
-   * scale; a second one, where there is one, the logarithm of its deviation.
+   * scale; a second one, where there is one, the logarithm of its variance.
    */
   adapt: (support: SupportSet) => Promise<AdaptedNet>
   /** Observations to adapt on, from 2. @default 32 */
@@ -42,8 +42,7 @@ const STATE = schema.object({
   support: schema.list(schema.object({ observation: observationSchema, z: schema.number() })),
   regime: schema.integer({ min: -1 }),
   age: schema.integer({ min: 0 }),
-  ratio: schema.number({ min: 0 }),
-  errors: schema.integer({ min: 0 }),
+  calibration: calibrationSchema,
 })
 
 interface Known {
@@ -73,7 +72,7 @@ interface Known {
  * for (let i = 0; i < 8; i++) await forecaster.learn(at(i % 2), i % 2 ? 2 : -2)
  * // The four observations of the second regime make the support.
  * const forecast = await forecaster.forecast(at(0))
- * forecast.mean // => -2
+ * forecast.mean < 0 // => true
  * ```
  */
 export function adaptingForecaster(options: AdaptingForecasterOptions): Open<Forecaster> {
@@ -93,24 +92,24 @@ export function adaptingForecaster(options: AdaptingForecasterOptions): Open<For
     let support = load(saved?.support)
     let regime = saved?.regime ?? -1
     let age = saved?.age ?? 0
-    const spread: Spread = { ratio: saved?.ratio ?? 1, count: saved?.errors ?? 0 }
+    const calibration = openCalibration(saved?.calibration)
     let net: AdaptedNet | undefined
 
     const answer = async ({ features }: Observation): Promise<{ mean: number; deviation: number }> => {
       if (support.length === 0) return { mean: 0, deviation: 1 }
       net ??= await adapt(toSet(support))
       const { data } = await net.predict(arrayLeaf('float32', [1, features.length], features))
-      return { mean: data[0]!, deviation: data.length > 1 ? Math.exp(Math.max(-5, Math.min(5, data[1]!))) : 1 }
+      return { mean: data[0]!, deviation: data.length > 1 ? Math.exp(Math.max(-10, Math.min(10, data[1]!)) / 2) : 1 }
     }
     return {
       async forecast(observation) {
         const { mean, deviation } = await answer(observation)
-        return widen(spread, mean, deviation, observation.scale)
+        return calibrated(calibration, mean, deviation, observation.scale)
       },
       async learn(observation, y) {
         const z = y / observation.scale
         const { mean, deviation } = await answer(observation)
-        correct(spread, (z - mean) / deviation)
+        calibrate(calibration, mean, deviation, z)
         known.push({ observation, z })
         if (known.length > memory) known.shift()
         age++
@@ -129,7 +128,7 @@ export function adaptingForecaster(options: AdaptingForecasterOptions): Open<For
           id: ID,
           version: 1,
           config: { samples, memory, every },
-          state: { known: save(known), support: save(support), regime, age, ratio: spread.ratio, errors: spread.count },
+          state: { known: save(known), support: save(support), regime, age, calibration: { ...calibration } },
         })
       },
       async dispose() {},

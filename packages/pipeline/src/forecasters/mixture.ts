@@ -8,6 +8,11 @@ export interface MixOptions {
   members: { readonly [name: string]: Open<Forecaster> }
   /** Share of the weight that is dealt out anew at each bar, from 0 to below 1: how fast another member may take over. @default 0.005 */
   share?: number
+  /**
+   * First row whose return moves the weights. Where members were trained on the rows before, those rows would favour the one
+   * that remembers them best. @default 0
+   */
+  weighFrom?: number
 }
 
 /** A mixture that tells its weights. */
@@ -41,7 +46,7 @@ const ID = 'pipeline/forecast-mixture'
 export function mixForecasters(
   options: MixOptions,
 ): (from?: Parameters<Open<Forecaster>>[0]) => Promise<ForecastMixture> {
-  const { members, share = 0.005 } = options
+  const { members, share = 0.005, weighFrom = 0 } = options
   const names = Object.keys(members)
   const n = names.length
   check(n > 0, ID, () => 'members must name at least one forecaster.')
@@ -70,7 +75,7 @@ export function mixForecasters(
           await member.learn(observation, y)
         }
         const top = Math.max(...scores)
-        if (top === Number.NEGATIVE_INFINITY) return
+        if (observation.row < weighFrom || top === Number.NEGATIVE_INFINITY) return
         let sum = 0
         for (let i = 0; i < n; i++) {
           weights[i] = weights[i]! * Math.exp(scores[i]! - top)
@@ -82,7 +87,7 @@ export function mixForecasters(
         const children: { [name: string]: Awaited<ReturnType<Forecaster['snapshot']>> } = {}
         for (const [i, name] of names.entries()) children[name] = await open[i]!.snapshot()
         const leaf = arrayLeaf('float64', [n], weights.slice())
-        return createSnapshot({ id: ID, version: 1, config: { share }, state: { weights: leaf }, children })
+        return createSnapshot({ id: ID, version: 1, config: { share, weighFrom }, state: { weights: leaf }, children })
       },
       async dispose() {
         for (const member of open) await member.dispose()

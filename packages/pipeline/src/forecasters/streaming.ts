@@ -1,6 +1,6 @@
 import { check, createSnapshot, restore, type Snapshot, schema } from '@regimen/core'
 import type { Forecaster, Open } from '../forecaster.ts'
-import { correct, type Spread, widen } from './spread.ts'
+import { calibrate, calibrated, calibrationSchema, openCalibration } from './calibration.ts'
 
 /** What {@link streamingForecaster} wraps; the online learner of `@regimen/continual` is one. */
 export interface StreamLearner {
@@ -23,12 +23,12 @@ export interface StreamingForecasterOptions {
 
 const ID = 'pipeline/streaming-forecaster'
 
-const STATE = schema.object({ ratio: schema.number({ min: 0 }), errors: schema.integer({ min: 0 }) })
+const STATE = schema.object({ calibration: calibrationSchema })
 
 /**
  * Forecasts with a net that goes on learning: each observation is answered first and learned when its return is known, which is
- * what the online learner of `@regimen/continual` is made for. The net gives the mean; the deviation is the observation's scale,
- * corrected by the errors made so far.
+ * what the online learner of `@regimen/continual` is made for. The net gives the mean, which is drawn
+ * towards 0 until it has proved itself; the deviation is the observation's scale, corrected by the errors made so far.
  *
  * ```ts
  * import { createSnapshot } from '@regimen/core'
@@ -47,9 +47,10 @@ const STATE = schema.object({ ratio: schema.number({ min: 0 }), errors: schema.i
  * const none = new Float64Array(0)
  * const features = new Float32Array(0)
  * const at = { row: 0, time: 0, features, regimes: none, ahead: none, logScore: Number.NaN, scale: 0.01 }
- * await forecaster.learn(at, 0.005)
+ * for (let i = 0; i < 60; i++) await forecaster.learn(at, 0.005)
  * const forecast = await forecaster.forecast(at)
- * forecast.mean // ≈ 0.005
+ * // Half of the scale came each time; after 60 bars, Σ f z / (Σ f² + 10) of it is believed.
+ * forecast.mean // ≈ 0.0029798
  * ```
  */
 export function streamingForecaster(options: StreamingForecasterOptions): Open<Forecaster> {
@@ -58,16 +59,16 @@ export function streamingForecaster(options: StreamingForecasterOptions): Open<F
   return async (from) => {
     const saved = from && restore(from, { id: ID, version: 1, state: STATE, children: ['learner'] })
     const learner = await open(saved?.children.learner)
-    const spread: Spread = { ratio: saved?.state.ratio ?? 1, count: saved?.state.errors ?? 0 }
+    const calibration = openCalibration(saved?.state.calibration)
     return {
       async forecast({ features, scale }) {
         const [mean = 0] = Array.from(await learner.predict(features))
-        return widen(spread, mean, 1, scale)
+        return calibrated(calibration, mean, 1, scale)
       },
       async learn({ features, scale, time }, y) {
         const z = y / scale
         const [mean = 0] = Array.from(await learner.predict(features))
-        correct(spread, z - mean)
+        calibrate(calibration, mean, 1, z)
         if (!learn) return
         const { id } = await learner.observe(features)
         await learner.label(id, z, time)
@@ -77,7 +78,7 @@ export function streamingForecaster(options: StreamingForecasterOptions): Open<F
           id: ID,
           version: 1,
           config: { learn },
-          state: { ratio: spread.ratio, errors: spread.count },
+          state: { calibration: { ...calibration } },
           children: { learner: await learner.snapshot() },
         })
       },

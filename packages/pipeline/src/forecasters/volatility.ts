@@ -1,14 +1,13 @@
 import { createSnapshot, restore, schema } from '@regimen/core'
 import type { Forecaster, Open } from '../forecaster.ts'
-import { correct, type Spread, widen } from './spread.ts'
+import { calibrate, calibrated, calibrationSchema, openCalibration } from './calibration.ts'
 
 const ID = 'pipeline/volatility-forecaster'
 
 const STATE = schema.object({
   count: schema.integer({ min: 0 }),
   mean: schema.number(),
-  ratio: schema.number({ min: 0 }),
-  errors: schema.integer({ min: 0 }),
+  calibration: calibrationSchema,
 })
 
 /**
@@ -39,19 +38,19 @@ export function volatilityForecaster(): Open<Forecaster> {
   return (from) => {
     const saved = from && restore(from, { id: ID, version: 1, state: STATE }).state
     let { count, mean } = saved ?? { count: 0, mean: 0 }
-    const spread: Spread = { ratio: saved?.ratio ?? 1, count: saved?.errors ?? 0 }
+    const calibration = openCalibration(saved?.calibration)
     return {
       async forecast({ scale }) {
-        return widen(spread, mean, 1, scale)
+        return calibrated(calibration, mean, 1, scale)
       },
       async learn({ scale }, y) {
         const z = y / scale
-        correct(spread, z - mean)
+        calibrate(calibration, mean, 1, z)
         count++
         mean += (z - mean) / (count + 250)
       },
       async snapshot() {
-        const state = { count, mean, ratio: spread.ratio, errors: spread.count }
+        const state = { count, mean, calibration: { ...calibration } }
         return createSnapshot({ id: ID, version: 1, config: {}, state })
       },
       async dispose() {},

@@ -1,0 +1,3 @@
+import { featureSet } from '@regimen/market'
+
+console.log(featureSet({ timeframes: ['1d'] }).names.join(' '))

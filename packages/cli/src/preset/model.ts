@@ -1,0 +1,146 @@
+import { check, createSnapshot, RegimenError, restore, type Snapshot, schema, type Tree } from '@regimen/core'
+import { featureSet, type ScalerModel } from '@regimen/market'
+import { modelFromSnapshot, openAdapter } from '@regimen/meta'
+import {
+  adaptingForecaster,
+  type Forecaster,
+  filteredRegimes,
+  type MarketModel,
+  mixForecasters,
+  type Open,
+  regimeForecaster,
+  scaledFeatures,
+  stackModel,
+  streamingForecaster,
+  volatilityForecaster,
+} from '@regimen/pipeline'
+import { type HmmModel, onlineHmm } from '@regimen/regimes'
+import { densityLearner, type MeanParams, openMeanLearner } from './nets.ts'
+import { type PresetSettings, presetSettings } from './settings.ts'
+
+/** What training leaves behind: from it, and from the state of the stages, a model is opened. */
+export interface TrainedParts {
+  readonly settings: PresetSettings
+  /** Name of the bars' interval, `1d` say. */
+  readonly timeframe: string
+  readonly scaler: ScalerModel
+  /** Number of regimes. */
+  readonly states: number
+  /** Row from which the forecasters have not been trained on. */
+  readonly unseenFrom: number
+  /** The meta-learned net, where it is a member. */
+  readonly meta?: Snapshot
+}
+
+/** What a model begins with before it has seen a bar; a saved one has it in its state. */
+export interface Beginning {
+  readonly hmm: HmmModel
+  /** P(regime) of the first row. */
+  readonly belief: readonly number[]
+  /** Parameters of the net that forecasts the mean. */
+  readonly mean?: MeanParams
+}
+
+/** Hears of each adaptation of the meta-learned net. */
+export type OnAdapt = (row: number, lossBefore: number, lossAfter: number) => void
+
+const ID = 'cli/preset-model'
+
+const CONFIG = schema.object({
+  settings: schema.any(),
+  timeframe: schema.string(),
+  states: schema.integer({ min: 1 }),
+  unseenFrom: schema.integer({ min: 0 }),
+})
+
+/**
+ * Opens a stored model of the preset. It is what `openPipeline` of `@regimen/pipeline` takes as its `model`.
+ *
+ * @param onAdapt - hears of each adaptation of the meta-learned net
+ */
+export function openPreset(onAdapt?: OnAdapt): (from?: Snapshot) => Promise<MarketModel> {
+  return async (from) => {
+    if (!from)
+      throw new RegimenError('a model of the preset is opened from a snapshot.', {
+        code: 'NO_SNAPSHOT',
+        where: ID,
+        hint: 'Train one with trainPreset.',
+      })
+    const { config, children } = restore(from, {
+      id: ID,
+      version: 1,
+      config: CONFIG,
+      state: schema.object({}),
+      children: 'any',
+    })
+    const settings = presetSettings(config.settings as PresetSettings)
+    const { scaler, stack, meta } = children
+    check(scaler !== undefined && stack !== undefined, ID, () => 'the snapshot lacks the scaler or the stack.')
+    return assemble(
+      { ...config, settings, scaler: scaler as ScalerModel, ...(meta && { meta }) },
+      undefined,
+      onAdapt,
+    )(stack)
+  }
+}
+
+/** Makes the opener of a model from what training left. */
+export function assemble(parts: TrainedParts, beginning?: Beginning, onAdapt: OnAdapt = () => {}): Open<MarketModel> {
+  const { settings, timeframe, scaler, states, unseenFrom, meta } = parts
+  const { features, members, memory, prior, share, support, follow, innerSteps } = settings
+  const set = featureSet({ timeframes: [timeframe], volume: false, features })
+  return async (from) => {
+    const dispose: (() => Promise<void>)[] = []
+    const offered: { [member: string]: () => Open<Forecaster> } = {
+      calm: volatilityForecaster,
+      regimes: () =>
+        regimeForecaster({
+          regimes: states,
+          inputs: [features.indexOf('ret_1')].filter((i) => i >= 0),
+          prior,
+          ...(memory > 0 ? { memory } : {}),
+        }),
+      static: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean), learn: false }),
+      continual: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean) }),
+      meta: () => {
+        const model = modelFromSnapshot(densityLearner(settings), meta!)
+        const adapter = openAdapter(model, { steps: innerSteps, sizes: [1, support] })
+        dispose.push(() => adapter.dispose())
+        return adaptingForecaster({ adapt: adapter, samples: support, onAdapt })
+      },
+    }
+    const stack = stackModel({
+      features: scaledFeatures(set, scaler),
+      regimes: filteredRegimes((saved) =>
+        onlineHmm.open(saved ?? { model: beginning!.hmm, rate: follow, belief: beginning!.belief }),
+      ),
+      forecaster: mixForecasters({
+        members: Object.fromEntries(members.map((name) => [name, offered[name]!()])),
+        share,
+        weighFrom: unseenFrom,
+      }),
+    })
+    const model = await stack(from)
+    return {
+      get count() {
+        return model.count
+      },
+      observe: (bar) => model.observe(bar),
+      forecast: (observation) => model.forecast(observation),
+      learn: (observation, y) => model.learn(observation, y),
+      async snapshot() {
+        return createSnapshot<Tree, Tree>({
+          id: ID,
+          version: 1,
+          config: { settings, timeframe, states, unseenFrom },
+          state: {},
+          children: { scaler, stack: await model.snapshot(), ...(meta && { meta }) },
+        })
+      },
+      async dispose() {
+        await model.dispose()
+        for (const end of dispose) await end()
+      },
+    }
+  }
+}
