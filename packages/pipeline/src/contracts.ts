@@ -73,6 +73,8 @@ export interface PipelineOptions {
   model: Open<MarketModel>
   /** Snapshot of the model to begin with; its bars are those of `history`. */
   champion: Snapshot
+  /** Version of the champion, as the deployment numbers them. @default 0 */
+  version?: number
   /** Decide on positions. At least one. */
   strategies: readonly Strategy[]
   /** Weighs the strategies by regime. @default the first strategy alone */
@@ -101,6 +103,8 @@ export interface Scored {
   readonly y: number
   /** ln p of it. */
   readonly logScore: number
+  /** Probability that the forecast gave to returns up to it. */
+  readonly below: number
 }
 
 /** What happened at the close of a bar. */
@@ -118,7 +122,7 @@ export interface Step {
   /** Regime in force by the router, or the likeliest. */
   readonly regime: number
   readonly scored: readonly Scored[]
-  /** Version of the model after this bar; 0 is the champion that the run began with. */
+  /** Version of the model after this bar. */
   readonly version: number
 }
 

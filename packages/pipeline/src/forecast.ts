@@ -1,4 +1,5 @@
 import { check, describe } from '@regimen/core'
+import { normalCdf } from '@regimen/core/math'
 
 /** One Gaussian of a forecast. */
 export interface ForecastPart {
@@ -78,4 +79,20 @@ export function logDensity(forecast: Forecast, y: number): number {
   let sum = 0
   for (const value of logs) sum += Math.exp(value - top)
   return top + Math.log(sum)
+}
+
+/**
+ * Computes the probability that a forecast gave to values up to y: Σ w Φ((y − μ) / σ). Over many bars these are uniform when the
+ * forecasts are calibrated; `pitReport` of `@regimen/market` judges that.
+ *
+ * ```ts
+ * import { createForecast, probabilityBelow } from '@regimen/pipeline'
+ *
+ * probabilityBelow(createForecast([{ weight: 1, mean: 1, variance: 4 }]), 1) // => 0.5
+ * ```
+ */
+export function probabilityBelow({ parts }: Forecast, y: number): number {
+  let sum = 0
+  for (const { weight, mean, variance } of parts) sum += weight * normalCdf((y - mean) / Math.sqrt(variance))
+  return sum
 }

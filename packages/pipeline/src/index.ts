@@ -22,7 +22,7 @@ export type {
 } from './deployment.ts'
 export { storeDeployment } from './deployment.ts'
 export type { Forecast, ForecastPart } from './forecast.ts'
-export { createForecast, logDensity } from './forecast.ts'
+export { createForecast, logDensity, probabilityBelow } from './forecast.ts'
 export type { Forecaster, Open } from './forecaster.ts'
 export type { AdaptedNet, AdaptingForecasterOptions, SupportSet } from './forecasters/adapting.ts'
 export { adaptingForecaster } from './forecasters/adapting.ts'

@@ -11,7 +11,7 @@ import {
 } from '@regimen/core'
 import { type Bar, type Bars, openDelayedLabels } from '@regimen/market'
 import type { LiveScore, Pipeline, PipelineExecutor, PipelineOptions, Scored } from './contracts.ts'
-import { createForecast, type Forecast, logDensity } from './forecast.ts'
+import { createForecast, type Forecast, logDensity, probabilityBelow } from './forecast.ts'
 import { openHistory } from './history.ts'
 import { loadObservation, type Observation, observationSchema, saveObservation } from './observation.ts'
 import { barAt, prequential } from './prequential.ts'
@@ -111,7 +111,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
   const executor = options.executor({ emit: (event) => void (muted || events?.emit(event)) })
   const router = await options.router?.(saved?.children.router)
   let model = await options.model(saved?.children.model ?? options.champion)
-  let { held, version, era, since } = state ?? { held: 0, version: 0, era: 0, since: 0 }
+  let { held, version, era, since } = state ?? { held: 0, version: options.version ?? 0, era: 0, since: 0 }
   const scores: LiveScore[] = (state?.scores ?? []).map(([row, logScore, baseline]) => ({ row, logScore, baseline }))
   const orders: [row: number, units: number][] = (state?.orders ?? []).map(([row, units]) => [row, units])
   const queue = openDelayedLabels<Held>(
@@ -136,7 +136,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
     const units = (target * equity) / bar.close - present
     if (units === 0) return
     orders.push([row, units])
-    await executor.submit({ symbol, units, note: `target ${target} at row ${row}` })
+    await executor.submit({ symbol, units, note: `For a position of ${short(target)}.` })
   }
 
   const guard = async (row: number, time: number): Promise<void> => {
@@ -189,7 +189,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
       for (const { x, y } of queue.update(bar, waiting)) {
         if (x.forecast) {
           const logScore = logDensity(x.forecast, y)
-          scored.push({ row: x.observation.row, y, logScore })
+          scored.push({ row: x.observation.row, y, logScore, below: probabilityBelow(x.forecast, y) })
           const variance = x.observation.scale ** 2 * horizon
           const baseline = logDensity(createForecast([{ weight: 1, mean: 0, variance }]), y)
           scores.push({ row: x.observation.row, logScore, baseline })
@@ -226,7 +226,7 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
         )
         if (row - began < embargo) target = 0
         if (target !== held) {
-          emit('position', time, `The wanted position goes from ${held} to ${target}.`, {
+          emit('position', time, `The wanted position goes from ${short(held)} to ${short(target)}.`, {
             row,
             from: held,
             to: target,
@@ -266,6 +266,10 @@ export async function openPipeline(options: PipelineOptions, from?: Snapshot): P
     },
     dispose: () => model.dispose(),
   }
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(4)))
 }
 
 function likeliest(probabilities: Float64Array): number {

@@ -1,7 +1,7 @@
 import { logSumExp } from '@regimen/core/math'
 import { logScoreGaussian } from '@regimen/market'
 import { describe, expect, test } from 'vitest'
-import { createForecast, logDensity } from '../src/index.ts'
+import { createForecast, logDensity, probabilityBelow } from '../src/index.ts'
 
 describe('a forecast', () => {
   const forecast = createForecast([
@@ -36,6 +36,13 @@ describe('a forecast', () => {
       ]),
       8,
     )
+  })
+
+  test('probability below: the derivative is the density, the ends are 0 and 1', () => {
+    const h = 1e-5
+    const slope = (probabilityBelow(forecast, 0.7 + h) - probabilityBelow(forecast, 0.7 - h)) / (2 * h)
+    expect(slope).toBeCloseTo(Math.exp(logDensity(forecast, 0.7)), 9)
+    expect([probabilityBelow(forecast, -60), probabilityBelow(forecast, 60)]).toEqual([0, 1])
   })
 
   test.each([

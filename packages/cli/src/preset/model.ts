@@ -14,7 +14,7 @@ import {
   streamingForecaster,
   volatilityForecaster,
 } from '@regimen/pipeline'
-import { type HmmModel, onlineHmm } from '@regimen/regimes'
+import { type HmmModel, labelStates, onlineHmm } from '@regimen/regimes'
 import { densityLearner, type MeanParams, openMeanLearner } from './nets.ts'
 import { type PresetSettings, presetSettings } from './settings.ts'
 
@@ -84,6 +84,48 @@ export function openPreset(onAdapt?: OnAdapt): (from?: Snapshot) => Promise<Mark
   }
 }
 
+/** Names of a stored model's regimes, by what their returns are like: `bull-low`, `bear-high`; numbered where two are alike. */
+export function regimeNames(snapshot: Snapshot): string[] {
+  const { model } = filterOf(snapshot)
+  const { emission } = model
+  check(emission.family === 'gaussian', ID, () => `the regimes emit ${emission.family}, not Gaussians.`)
+  if (emission.family !== 'gaussian') return []
+  const d = model.columns
+  const { means, covariances } = emission
+  const labels = labelStates(
+    Array.from({ length: model.states }, (_, k) => ({
+      mean: means.data[k * d]!,
+      deviation: Math.sqrt(covariances.data[k * d * d]!),
+    })),
+  ).map(({ name }) => name)
+  return labels.map((name, k) => {
+    const before = labels.slice(0, k).filter((other) => other === name).length
+    return before > 0 ? `${name} ${before + 1}` : name
+  })
+}
+
+type FilterConfig = { readonly model: HmmModel; readonly belief?: readonly number[] }
+
+function filterOf(snapshot: Snapshot): FilterConfig {
+  return snapshot.children.stack!.children.regimes!.children.model!.config as FilterConfig
+}
+
+/**
+ * Takes a stored model back to the first bar: what it has learned stays, its windows and beliefs begin anew, so that it can be shown
+ * the past again.
+ */
+export async function rewind(snapshot: Snapshot): Promise<Snapshot> {
+  const stack = snapshot.children.stack!
+  const { model, belief } = filterOf(snapshot)
+  const { settings, timeframe } = snapshot.config as { settings: PresetSettings; timeframe: string }
+  const set = featureSet({ timeframes: [timeframe], volume: false, features: settings.features })
+  const features = await scaledFeatures(set, snapshot.children.scaler as ScalerModel)()
+  const regimes = await filteredRegimes(() => onlineHmm.open({ model, ...(belief && { belief }) }))()
+  const fresh = { ...stack, state: { count: 0, close: 0, variance: 0 } }
+  const children = { ...stack.children, features: features.snapshot(), regimes: regimes.snapshot() }
+  return { ...snapshot, children: { ...snapshot.children, stack: { ...fresh, children } } }
+}
+
 /** Makes the opener of a model from what training left. */
 export function assemble(parts: TrainedParts, beginning?: Beginning, onAdapt: OnAdapt = () => {}): Open<MarketModel> {
   const { settings, timeframe, scaler, states, unseenFrom, meta } = parts
@@ -98,7 +140,7 @@ export function assemble(parts: TrainedParts, beginning?: Beginning, onAdapt: On
           regimes: states,
           inputs: [features.indexOf('ret_1')].filter((i) => i >= 0),
           prior,
-          ...(memory > 0 ? { memory } : {}),
+          memory,
         }),
       static: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean), learn: false }),
       continual: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean) }),

@@ -12,7 +12,7 @@ export type PresetSettings = {
   /** Rate at which the regime model follows the market, from 0 to below 1. */
   readonly follow: number
   readonly members: readonly Member[]
-  /** Bars after which the regime forecaster forgets; 0: never. */
+  /** Bars after which an observation counts 1/e for the regime forecaster. Above 1. */
   readonly memory: number
   /** Bars without effect that each regime's mean is drawn towards. */
   readonly prior: number
@@ -39,9 +39,9 @@ export type PresetSettings = {
 export const PRESET: PresetSettings = {
   features: ['ret_1', 'ret_5', 'ret_20', 'volRatio_10_60', 'smaDistance_20', 'rsi_14', 'efficiency_20', 'autocorr_1'],
   states: [2, 3, 4],
-  follow: 0.002,
+  follow: 0,
   members: ['calm', 'regimes', 'continual', 'meta'],
-  memory: 0,
+  memory: 2000,
   prior: 60,
   share: 0.002,
   hidden: 16,

@@ -1,7 +1,15 @@
 import { openTrainer } from '@regimen/continual'
-import { arrayLeaf, check, createSnapshot, type LongTaskOptions, type Snapshot, toSegments } from '@regimen/core'
-import { type Bars, featureSet, fitScaler, sliceBars } from '@regimen/market'
-import { metaTrain, modelToSnapshot, sampleSegments } from '@regimen/meta'
+import {
+  type ArrayLeaf,
+  arrayLeaf,
+  check,
+  createSnapshot,
+  type LongTaskOptions,
+  type Snapshot,
+  toSegments,
+} from '@regimen/core'
+import { type Bars, featureSet, fitScaler, type ScalerModel, sliceBars } from '@regimen/market'
+import { metaTrain, modelToSnapshot, sampleSegments, type TaskSampler } from '@regimen/meta'
 import {
   createForecast,
   type Forecaster,
@@ -12,7 +20,7 @@ import {
   stackModel,
 } from '@regimen/pipeline'
 import { fitHmm, type HmmModel, onlineHmm } from '@regimen/regimes'
-import { assemble, type TrainedParts } from './model.ts'
+import { assemble, type Beginning, type TrainedParts } from './model.ts'
 import { densityLearner, type MeanParams, meanNet } from './nets.ts'
 import type { PresetSettings } from './settings.ts'
 import { timeframeOf } from './timeframe.ts'
@@ -44,17 +52,45 @@ function recorder(samples: Samples): Forecaster {
   }
 }
 
+/** Options of {@link trainPreset}. */
+export interface TrainOptions extends LongTaskOptions {
+  /** Bars of other markets, of the same interval, on which the meta-learner practises too. @default none */
+  others?: readonly Bars[]
+}
+
+/** Runs bars through features and regimes and remembers what came of each. */
+async function record(
+  bars: Bars,
+  {
+    settings,
+    timeframe,
+    hmm,
+    scaler,
+  }: { settings: PresetSettings; timeframe: string; hmm: HmmModel; scaler?: ScalerModel },
+  signal?: AbortSignal,
+): Promise<Samples> {
+  const n = bars.time.length
+  const set = featureSet({ timeframes: [timeframe], volume: false, features: settings.features })
+  const samples: Samples = { features: [], regimes: [], z: [], time: [] }
+  const plain = await stackModel({
+    features: scaledFeatures(set, scaler ?? fitScaler(set.batch(bars), { train: { start: 0, end: n } })),
+    regimes: filteredRegimes(() => onlineHmm.open({ model: hmm, belief: Array.from(hmm.start.data) })),
+    forecaster: () => recorder(samples),
+  })()
+  await prequential(plain, bars, { from: n, ...(signal && { signal }) })
+  return samples
+}
+
 /**
- * Trains the preset's model on bars of the past and brings it up to date with their last: the scaler, the regimes (the number of
- * states by BIC), the net of the mean and the meta-learned net on the first part, then everything bar by bar to the end. The
- * same bars, settings and seed give the same bytes.
+ * Fits what a model begins with: the scaler, the regimes (the number of states by BIC), and on the first part of the bars the net of
+ * the mean and the meta-learned net.
  */
-export async function trainPreset(
+export async function fitParts(
   bars: Bars,
   settings: PresetSettings,
-  options: LongTaskOptions & { start?: HmmModel } = {},
-): Promise<Snapshot> {
-  const { signal, onProgress } = options
+  options: TrainOptions = {},
+): Promise<{ readonly parts: TrainedParts; readonly beginning: Beginning }> {
+  const { signal, onProgress, others = [] } = options
   const n = bars.time.length
   const timeframe = timeframeOf(bars)
   const set = featureSet({ timeframes: [timeframe], volume: false, features: settings.features })
@@ -67,33 +103,36 @@ export async function trainPreset(
   const done = (share: number, message: string): void => onProgress?.({ done: share, total: 1, message })
   done(0.2, 'regimes fitted')
 
-  const samples: Samples = { features: [], regimes: [], z: [], time: [] }
-  const plain = await stackModel({
-    features: scaledFeatures(set, scaler),
-    regimes: filteredRegimes(() => onlineHmm.open({ model: hmm, belief })),
-    forecaster: () => recorder(samples),
-  })()
-  await prequential(plain, sliceBars(bars, 0, cut), { from: cut, ...(signal && { signal }) })
-
+  const samples = await record(sliceBars(bars, 0, cut), { settings, timeframe, hmm, scaler }, signal)
+  const more: Samples[] = []
+  for (const other of others) {
+    // Another market is known only up to the same moment.
+    const end = other.time.findIndex((time) => time + other.interval > bars.time[n - 1]! + bars.interval)
+    const past = sliceBars(other, 0, end < 0 ? other.time.length : end)
+    if (past.time.length >= least) more.push(await record(past, { settings, timeframe, hmm }, signal))
+  }
   const members = new Set(settings.members)
   const mean = members.has('static') || members.has('continual') ? await trainMean(samples, settings) : undefined
   done(0.5, 'net trained')
-  const meta = members.has('meta') ? await trainMeta(samples, settings, signal) : undefined
-  done(0.8, 'meta-learner trained')
-
-  const parts: TrainedParts = {
-    settings,
-    timeframe,
-    scaler,
-    states: hmm.states,
-    unseenFrom: cut,
-    ...(meta && { meta }),
+  const meta = members.has('meta') ? await trainMeta([samples, ...more], settings, signal) : undefined
+  done(0.9, 'meta-learner trained')
+  return {
+    parts: { settings, timeframe, scaler, states: hmm.states, unseenFrom: cut, ...(meta && { meta }) },
+    beginning: { hmm, belief, ...(mean && { mean }) },
   }
-  const model = await assemble(parts, { hmm, belief, ...(mean && { mean }) })()
-  await prequential(model, bars, { from: n, ...(signal && { signal }) })
+}
+
+/**
+ * Trains the preset's model on bars of the past and brings it up to date with their last: {@link fitParts}, then everything bar by
+ * bar to the end. The same bars, settings and seed give the same bytes.
+ */
+export async function trainPreset(bars: Bars, settings: PresetSettings, options: TrainOptions = {}): Promise<Snapshot> {
+  const { parts, beginning } = await fitParts(bars, settings, options)
+  const model = await assemble(parts, beginning)()
+  const { signal } = options
+  await prequential(model, bars, { from: bars.time.length, ...(signal && { signal }) })
   const snapshot = await model.snapshot()
   await model.dispose()
-  done(1, 'up to date')
   return snapshot
 }
 
@@ -121,49 +160,41 @@ function fitRegimes(bars: Bars, settings: PresetSettings, { signal }: LongTaskOp
 }
 
 async function trainMean({ features, z }: Samples, settings: PresetSettings): Promise<MeanParams> {
-  const width = settings.features.length
-  const x = new Float32Array(features.length * width)
-  features.forEach((row, i) => {
-    x.set(row, i * width)
-  })
   const trainer = openTrainer({
     net: meanNet(settings),
-    inputs: width,
+    inputs: settings.features.length,
     outputs: 1,
     likelihood: 'gaussian',
     rate: settings.rate,
     seed: settings.seed,
   })
-  await trainer.learn({ x, y: z }, { epochs: settings.epochs })
+  await trainer.learn({ x: toLeaf(features, settings).data, y: z }, { epochs: settings.epochs })
   const params = trainer.params()
   await trainer.dispose()
   return params
 }
 
-async function trainMeta(samples: Samples, settings: PresetSettings, signal?: AbortSignal): Promise<Snapshot> {
-  const width = settings.features.length
-  const n = samples.features.length
-  const x = new Float32Array(n * width)
-  samples.features.forEach((row, i) => {
-    x.set(row, i * width)
-  })
-  const series = {
-    x: arrayLeaf('float32', [n, width], x),
-    y: arrayLeaf('float32', [n, 1], Float32Array.from(samples.z)),
-    time: Float64Array.from(samples.time),
-  }
+async function trainMeta(
+  markets: readonly Samples[],
+  settings: PresetSettings,
+  signal?: AbortSignal,
+): Promise<Snapshot> {
   const { support, metaIterations, seed } = settings
-  const counts = new Map<number, number>()
-  for (const regime of samples.regimes) counts.set(regime, (counts.get(regime) ?? 0) + 1)
-  // A regime that was hardly ever visited makes no task.
-  const segments = toSegments(samples.regimes).filter(({ label }) => counts.get(label)! >= 2 * support + 1)
-  const sampler = sampleSegments(series, segments, {
-    shots: support,
-    queries: support,
-    gap: 1,
-    seed,
-    replacement: true,
+  const samplers = markets.map(({ features, regimes, z, time }) => {
+    const counts = new Map<number, number>()
+    for (const regime of regimes) counts.set(regime, (counts.get(regime) ?? 0) + 1)
+    // A regime that was hardly ever visited makes no task.
+    const segments = toSegments(regimes).filter(({ label }) => counts.get(label)! >= 2 * support + 1)
+    const series = {
+      x: toLeaf(features, settings),
+      y: arrayLeaf('float32', [z.length, 1], Float32Array.from(z)),
+      time: Float64Array.from(time),
+    }
+    return sampleSegments(series, segments, { shots: support, queries: support, gap: 1, seed, replacement: true })
   })
+  const sampler: TaskSampler = {
+    batch: (index, size) => samplers[index % samplers.length]!.batch(Math.floor(index / samplers.length), size),
+  }
   const { model } = await metaTrain(densityLearner(settings), sampler, {
     iterations: metaIterations,
     tasksPerBatch: 8,
@@ -172,4 +203,13 @@ async function trainMeta(samples: Samples, settings: PresetSettings, signal?: Ab
     ...(signal && { signal }),
   })
   return modelToSnapshot(model)
+}
+
+function toLeaf(rows: readonly Float32Array[], { features }: PresetSettings): ArrayLeaf<'float32'> {
+  const width = features.length
+  const x = new Float32Array(rows.length * width)
+  rows.forEach((row, i) => {
+    x.set(row, i * width)
+  })
+  return arrayLeaf('float32', [rows.length, width], x)
 }
