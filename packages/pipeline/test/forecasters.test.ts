@@ -39,6 +39,7 @@ const averaging = async ({ y }: { y: { data: Float32Array } }) => {
 const all: readonly (readonly [string, Open<Forecaster>])[] = [
   ['volatility', volatilityForecaster()],
   ['by regime', regimeForecaster({ regimes: 2, inputs: [0], memory: 50 })],
+  ['by regime, absolute', regimeForecaster({ regimes: 2, inputs: [0], relative: false })],
   ['streaming', streamingForecaster({ open: meanLearner(0.1) })],
   ['adapting', adaptingForecaster({ adapt: averaging, samples: 4, memory: 12, every: 3 })],
   [
@@ -115,8 +116,8 @@ describe('by regime', () => {
     expect((await forecaster.forecast(at(0))).mean).toBeCloseTo(19 / 24, 12)
     const forecast = await forecaster.forecast(at(3))
     expect(forecast.mean).toBeCloseTo((19 + 3 * 22) / 24, 12)
-    // Σz² = 13, explained βᵀXᵀz = (19·5 + 22·8)/24 = 271/24; with one prior bar at the scale: (13 − 271/24 + 1) / (3 + 1).
-    expect(forecast.variance).toBeCloseTo((14 - 271 / 24) / 4, 12)
+    // Σz² = 13, explained βᵀXᵀz = (19·5 + 22·8)/24 = 271/24; with four bars at the scale: (13 − 271/24 + 4) / (3 + 4).
+    expect(forecast.variance).toBeCloseTo((17 - 271 / 24) / 7, 12)
   })
 
   test('a certain regime learns, the other does not', async () => {

@@ -133,15 +133,11 @@ export function assemble(parts: TrainedParts, beginning?: Beginning, onAdapt: On
   const set = featureSet({ timeframes: [timeframe], volume: false, features })
   return async (from) => {
     const dispose: (() => Promise<void>)[] = []
+    const inputs = [features.indexOf('ret_1')].filter((i) => i >= 0)
     const offered: { [member: string]: () => Open<Forecaster> } = {
       calm: volatilityForecaster,
-      regimes: () =>
-        regimeForecaster({
-          regimes: states,
-          inputs: [features.indexOf('ret_1')].filter((i) => i >= 0),
-          prior,
-          memory,
-        }),
+      regimes: () => regimeForecaster({ regimes: states, inputs, memory, prior }),
+      levels: () => regimeForecaster({ regimes: states, inputs, memory, prior, relative: false }),
       static: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean), learn: false }),
       continual: () => streamingForecaster({ open: openMeanLearner(settings, beginning?.mean) }),
       meta: () => {

@@ -1,7 +1,7 @@
 import { check, describe } from '@regimen/core'
 
 /** Which forecasters are mixed. */
-export type Member = 'calm' | 'regimes' | 'static' | 'continual' | 'meta'
+export type Member = 'calm' | 'regimes' | 'levels' | 'static' | 'continual' | 'meta'
 
 /** Settings of the preset, as plain data. */
 export type PresetSettings = {
@@ -38,9 +38,9 @@ export type PresetSettings = {
 /** What the preset uses unless told otherwise. */
 export const PRESET: PresetSettings = {
   features: ['ret_1', 'ret_5', 'ret_20', 'volRatio_10_60', 'smaDistance_20', 'rsi_14', 'efficiency_20', 'autocorr_1'],
-  states: [2, 3, 4],
+  states: [6],
   follow: 0,
-  members: ['calm', 'regimes', 'continual', 'meta'],
+  members: ['calm', 'regimes', 'levels', 'continual', 'meta'],
   memory: 2000,
   prior: 60,
   share: 0.002,

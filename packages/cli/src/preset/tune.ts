@@ -36,7 +36,7 @@ export async function tunePreset(
 ): Promise<Tuning> {
   const { trials = 8, signal, onProgress } = options
   const n = bars.time.length
-  const cheap: PresetSettings = { ...settings, members: ['calm', 'regimes'] }
+  const cheap: PresetSettings = { ...settings, members: ['calm', 'regimes', 'levels'] }
   const begin = Math.floor(BEFORE * n)
   const edges = Array.from({ length: FOLDS + 1 }, (_, i) => begin + Math.floor((i * (n - begin)) / FOLDS))
   const folds = edges.slice(0, -1).map((from, i) => ({ from, to: edges[i + 1]! }))

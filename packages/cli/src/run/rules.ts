@@ -60,6 +60,7 @@ export async function ruleArm(
       members: {
         calm: volatilityForecaster(),
         regimes: regimeForecaster({ regimes: NAMES.length, inputs, memory, prior }),
+        levels: regimeForecaster({ regimes: NAMES.length, inputs, memory, prior, relative: false }),
       },
       share,
     }),

@@ -12,11 +12,18 @@ export interface RegimeForecasterOptions {
   inputs?: readonly number[]
   /** Bars after which an observation counts 1/e. Above 1; Infinity to forget nothing. @default Infinity */
   memory?: number
+  /**
+   * Whether it learns returns in units of the observation's scale, for volatility that comes in clusters beyond the regimes, or
+   * returns as they are, for regimes that explain the volatility. Mix both where that is not known. @default true
+   */
+  relative?: boolean
   /** Bars without any effect that each regime's mean is drawn towards. Above 0. @default 60 */
   prior?: number
 }
 
 const ID = 'pipeline/regime-forecaster'
+/** Bars at the observation's scale that each regime's variance begins with. */
+const STEADY = 4
 
 /**
  * Forecasts by what followed each regime so far: one Gaussian a regime, weighted by P(regime at the next bar). Inside a regime
@@ -40,7 +47,7 @@ const ID = 'pipeline/regime-forecaster'
  * ```
  */
 export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecaster> {
-  const { regimes: k, inputs = [], memory = Infinity, prior = 60 } = options
+  const { regimes: k, inputs = [], memory = Infinity, prior = 60, relative = true } = options
   check(Number.isInteger(k) && k >= 1, ID, () => `regimes must be a whole number from 1, got ${describe(k)}.`)
   check(memory > 1, ID, () => `memory must be above 1 bar, got ${describe(memory)}.`)
   check(prior > 0 && prior < Infinity, ID, () => `prior must be above 0 bars, got ${describe(prior)}.`)
@@ -54,7 +61,7 @@ export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecas
     square: schema.leaf('float64', [k]),
     weight: schema.leaf('float64', [k]),
   })
-  const config = { regimes: k, inputs: [...inputs], memory: memory === Infinity ? 0 : memory, prior }
+  const config = { regimes: k, inputs: [...inputs], memory: memory === Infinity ? 0 : memory, prior, relative }
   const keep = memory === Infinity ? 1 : Math.exp(-1 / memory)
 
   return (from) => {
@@ -67,7 +74,6 @@ export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecas
     )
     const leaf = (of: ArrayLeaf<'float64'> | undefined, size: number): Float64Array =>
       of?.data ?? new Float64Array(size)
-    // Everything is in units of the observation's scale.
     const gram = leaf(saved?.state.gram, k * d * d)
     const moment = leaf(saved?.state.moment, k * d)
     const square = leaf(saved?.state.square, k)
@@ -86,6 +92,8 @@ export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecas
       check(of.ahead.length === k, ID, () => `${k} probabilities are needed, got ${of.ahead.length}.`)
       describeRow(of)
       const parts: ForecastPart[] = []
+      const unit = relative ? of.scale : 1
+      const steady = STEADY * (of.scale / unit) ** 2
       for (let j = 0; j < k; j++) {
         for (let i = 0; i < d * d; i++) factor[i] = gram[j * d * d + i]! + (i % (d + 1) === 0 ? prior : 0)
         const moments = moment.subarray(j * d, (j + 1) * d)
@@ -97,9 +105,9 @@ export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecas
           mean += beta[i]! * row[i]!
           explained += beta[i]! * moments[i]!
         }
-        // Residual sum of squares with the prior's share at the scale itself.
-        const variance = Math.max(square[j]! - explained + prior, 1e-6) / (weight[j]! + prior)
-        parts.push({ weight: Math.max(of.ahead[j]!, 0), mean: mean * of.scale, variance: variance * of.scale ** 2 })
+        // Residual sum of squares with a few bars at the scale itself.
+        const variance = Math.max(square[j]! - explained + steady, 1e-6 * steady) / (weight[j]! + STEADY)
+        parts.push({ weight: Math.max(of.ahead[j]!, 0), mean: mean * unit, variance: variance * unit * unit })
       }
       return parts
     }
@@ -109,7 +117,7 @@ export function regimeForecaster(options: RegimeForecasterOptions): Open<Forecas
       },
       async learn(observation, y) {
         const parts = partsAt(observation)
-        const z = y / observation.scale
+        const z = relative ? y / observation.scale : y
         const logs = parts.map(
           (p) => Math.log(p.weight) - 0.5 * Math.log(p.variance) - (0.5 * (y - p.mean) ** 2) / p.variance,
         )
