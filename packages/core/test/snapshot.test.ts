@@ -14,6 +14,7 @@ import {
 } from '@regimen/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { crc32, portableCrc32 } from '../src/snapshot/crc32.ts'
 
 // A quiet NaN with payload 0x123, a signalling one, and a negative one: numbers that a copy through `number` may change.
 const oddFloats = new Float64Array(
@@ -256,6 +257,18 @@ it('hashBytes is sha-256', () => {
   expect(hashBytes(new TextEncoder().encode('abc'))).toBe(
     'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
   )
+})
+
+describe('crc32', () => {
+  it('is the published check value, and the same in plain JavaScript as in Node', () => {
+    for (const crc of [crc32, portableCrc32]) expect(crc(new TextEncoder().encode('123456789'))).toBe(0xcbf43926)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        expect(crc32(bytes)).toBe(portableCrc32(bytes))
+      }),
+      { seed: 1 },
+    )
+  })
 })
 
 describe('hashTree', () => {

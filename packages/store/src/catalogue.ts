@@ -1,9 +1,7 @@
 import { RegimenError, type Tree } from '@regimen/core'
 import type { BlobRef } from './blobs/blobs.ts'
-import { EMPTY_LOG, type LogHead, type LogRecord } from './log.ts'
-
-/** Layout of the records that this release writes. */
-export const FORMAT = 1
+import { dataOf, EMPTY_LOG, type LogHead, type LogRecord } from './log.ts'
+import { announcedFormat, FORMAT, upgraded } from './migrations.ts'
 
 /** One input or output of a model: a dtype and a shape, in which null stands for any length. */
 export interface TensorSignature {
@@ -138,35 +136,33 @@ export interface RunEntry {
 /** The index in memory: what the log says, replayed. */
 export interface Catalogue {
   head: LogHead
-  format: number
+  /** Formats of the log, each from the record on that announces it. */
+  readonly eras: { readonly from: number; readonly format: number }[]
   readonly models: Map<string, ModelEntry>
   readonly runs: Map<string, RunEntry>
 }
 
 export function emptyCatalogue(): Catalogue {
-  return { head: EMPTY_LOG, format: FORMAT, models: new Map(), runs: new Map() }
+  return { head: EMPTY_LOG, eras: [], models: new Map(), runs: new Map() }
 }
 
-/** Advances the index by one record. Types that it does not know are events of others, kept in the log only. */
-export function apply(catalogue: Catalogue, record: LogRecord): void {
+/** The format of the log at a record. */
+export function formatAt({ eras }: Catalogue, seq: number): number {
+  return eras.findLast(({ from }) => from <= seq)?.format ?? FORMAT
+}
+
+/** Advances the index by one record as it was written, and gives it in the layout of this release. Types that it does not know are events of others, kept in the log only. */
+export function apply(catalogue: Catalogue, written: LogRecord): LogRecord {
+  const record = upgraded(written, formatAt(catalogue, written.seq))
   const { seq, time, hash } = record
-  const data = record.data as never as RecordData
+  const data = dataOf<RecordData>(record)
   switch (record.type) {
     case 'store/create':
-    case 'store/migrate': {
-      const { format } = data
-      if (!(format <= FORMAT)) {
-        throw new RegimenError(`the store is of format ${format}, this release knows ${FORMAT}.`, {
-          code: 'STORE_FORMAT',
-          where: 'store',
-          hint: 'Upgrade @regimen/store.',
-        })
-      }
-      catalogue.format = format
+    case 'store/migrate':
+      catalogue.eras.push({ from: seq, format: announcedFormat(record) })
       break
-    }
     case 'store/publish': {
-      const version = record.data as never as Version
+      const version = dataOf<Version>(record)
       const entry = modelOf(catalogue, version.model)
       if (entry.versions.length !== version.version - 1) throw inconsistent(record, 'numbers its version out of order')
       const refs = refsOf(version)
@@ -195,7 +191,7 @@ export function apply(catalogue: Catalogue, record: LogRecord): void {
       break
     }
     case 'store/alias': {
-      const { model, alias, from, to, rollback } = record.data as never as AliasMove
+      const { model, alias, from, to, rollback } = dataOf<AliasMove>(record)
       const entry = modelOf(catalogue, model)
       const target = to === null ? undefined : entry.versions[to - 1]
       const present = aliasOf(entry, alias)
@@ -242,13 +238,13 @@ export function apply(catalogue: Catalogue, record: LogRecord): void {
     }
   }
   catalogue.head = { seq, hash }
+  return record
 }
 
 const NONE: number[] = []
 
 /** What the store's own records hold, whatever their type; each has some of these. */
 interface RecordData {
-  readonly format: number
   readonly model: string
   readonly version: number
   readonly alias: string

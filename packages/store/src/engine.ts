@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, createEvent, RegimenError, type RegimenEvent, type Tree } from '@regimen/core'
 import type { Blobs } from './blobs/blobs.ts'
-import { type AliasMove, apply, type Catalogue, emptyCatalogue, FORMAT } from './catalogue.ts'
+import { type AliasMove, apply, type Catalogue, emptyCatalogue, formatAt } from './catalogue.ts'
 import { explained } from './files.ts'
 import { chain, type LogRecord, readLine, unchain } from './log.ts'
 import type { MetadataDriver } from './metadata/driver.ts'
+import { FORMAT, upgraded } from './migrations.ts'
 import { serial } from './serial.ts'
 
 /** What every part of the store works with: the log, its replay, and the blobs. */
@@ -22,7 +23,9 @@ export interface Engine {
    * must be pure: they may run several times.
    */
   commit(decide: () => readonly Draft[]): Promise<LogRecord[]>
-  /** Reads records from the log itself. */
+  /** Reads a record in the layout of this release. */
+  record(seq: number): Promise<LogRecord>
+  /** Reads records from the log itself, as they were written. */
   records(from: number, limit: number): Promise<LogRecord[]>
   /** Called after every record that was taken into the index. */
   onRecord(listener: (record: LogRecord) => void): () => void
@@ -62,8 +65,8 @@ export async function openEngine(options: {
   let closed = false
   const inTurn = serial()
 
-  const advance = (record: LogRecord): void => {
-    apply(catalogue, record)
+  const advance = (written: LogRecord): void => {
+    const record = apply(catalogue, written)
     for (const listener of listeners) listener(record)
   }
   const catchUp = async (): Promise<void> => {
@@ -111,12 +114,15 @@ export async function openEngine(options: {
   }
 
   await catchUp()
-  if (catalogue.head.seq === 0 && !readOnly) {
-    await commitNow(() =>
-      catalogue.head.seq > 0
-        ? []
-        : [{ type: 'store/create', reason: 'The store was opened for the first time.', data: { format: FORMAT } }],
-    )
+  if (!readOnly) {
+    await commitNow(() => {
+      const data = { format: FORMAT }
+      if (catalogue.head.seq === 0)
+        return [{ type: 'store/create', reason: 'The store was opened for the first time.', data }]
+      const present = formatAt(catalogue, catalogue.head.seq)
+      if (present === FORMAT) return []
+      return [{ type: 'store/migrate', reason: `From here on records are of format ${FORMAT}, not ${present}.`, data }]
+    })
   }
   return {
     catalogue,
@@ -127,6 +133,10 @@ export async function openEngine(options: {
     readOnly,
     refresh: () => inTurn(catchUp),
     commit: (decide) => inTurn(() => commitNow(decide)),
+    async record(seq) {
+      const [line] = await metadata.read(seq, 1)
+      return upgraded(readLine(line!), formatAt(catalogue, seq))
+    },
     async records(from, limit) {
       return (await metadata.read(from, limit)).map(readLine)
     },

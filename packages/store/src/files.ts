@@ -1,36 +1,47 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import { closeSync, fsync, mkdirSync, openSync, renameSync, unlinkSync, write, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import { RegimenError } from '@regimen/core'
 
 /**
- * The file operations that the folder drivers stand on. Pass another one to inject faults (a full disk, a failing fsync) or to
- * count; every write goes through it.
+ * The file operations that the folder drivers stand on; an open file is its descriptor. Pass another one to inject faults (a
+ * full disk, a failing fsync) or to count; every write goes through it.
  */
 export interface FileOperations {
-  open(path: string, flags: string): Promise<FileHandle>
+  open(path: string, flags: string): Promise<number>
   /** Writes all bytes; a short write is an error. */
-  write(file: FileHandle, bytes: Uint8Array): Promise<void>
+  write(file: number, bytes: Uint8Array): Promise<void>
   /** Forces what was written to the disk. */
-  sync(file: FileHandle): Promise<void>
+  sync(file: number): Promise<void>
+  close(file: number): Promise<void>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   mkdir(path: string): Promise<void>
 }
 
-/** The file operations of the operating system. */
+const writeAsync = promisify(write) as (file: number, bytes: Uint8Array) => Promise<{ bytesWritten: number }>
+const syncAsync = promisify(fsync)
+/** Up to here a write into the page cache is over sooner than a thread could take it. */
+const SMALL = 1 << 16
+
+/**
+ * The file operations of the operating system. What waits for the disk runs on another thread; what only changes a directory
+ * takes microseconds and is done at once.
+ */
 export const systemFiles: FileOperations = {
-  open: (path, flags) => open(path, flags),
+  open: async (path, flags) => openSync(path, flags),
   async write(file, bytes) {
-    const { bytesWritten } = await file.write(bytes)
-    if (bytesWritten === bytes.length) return
-    if (bytesWritten === 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' })
+    const written = bytes.length <= SMALL ? writeSync(file, bytes) : (await writeAsync(file, bytes)).bytesWritten
+    if (written === bytes.length) return
+    if (written === 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' })
     // The rest tells the real reason, or succeeds.
-    await systemFiles.write(file, bytes.subarray(bytesWritten))
+    await systemFiles.write(file, bytes.subarray(written))
   },
-  sync: (file) => file.sync(),
-  rename: (from, to) => rename(from, to),
-  remove: (path) => unlink(path),
-  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  sync: (file) => syncAsync(file),
+  close: async (file) => closeSync(file),
+  rename: async (from, to) => renameSync(from, to),
+  remove: async (path) => unlinkSync(path),
+  mkdir: async (path) => void mkdirSync(path, { recursive: true }),
 }
 
 /** Makes a rename survive a power cut. Windows has no such call and does not need it: its renames are journaled. */
@@ -40,7 +51,7 @@ export async function syncFolder(files: FileOperations, folder: string): Promise
   try {
     await files.sync(handle)
   } finally {
-    await handle.close()
+    await files.close(handle)
   }
 }
 
@@ -59,27 +70,32 @@ export async function renamePatiently(files: FileOperations, from: string, to: s
 
 const BUSY = new Set(['EPERM', 'EACCES', 'EBUSY'])
 
-/** Writes a file so that there is either all of it or none: temporary file, fsync, rename, fsync of the folder. */
+/**
+ * Writes a file so that there is either all of it or none: temporary file, fsync, rename, fsync of the folder. Where it goes
+ * is asked for once its bytes are safe; undefined drops them.
+ */
 export async function writeAtomically(
   files: FileOperations,
-  target: string,
   temporary: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  target: () => Promise<string | undefined>,
 ): Promise<void> {
   const handle = await files.open(temporary, 'wx')
+  let path: string | undefined
   try {
     try {
       for await (const chunk of chunks) await files.write(handle, chunk)
       await files.sync(handle)
     } finally {
-      await handle.close()
+      await files.close(handle)
     }
-    await renamePatiently(files, temporary, target)
+    path = await target()
+    await (path === undefined ? files.remove(temporary) : renamePatiently(files, temporary, path))
   } catch (error) {
     await files.remove(temporary).catch(() => {})
     throw error
   }
-  await syncFolder(files, dirname(target))
+  if (path !== undefined) await syncFolder(files, dirname(path))
 }
 
 /** The `code` of a system error. */
@@ -104,5 +120,3 @@ const WAYS_OUT: { readonly [code: string]: readonly [string, string] } = {
   EACCES: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
   EPERM: ['READ_ONLY', 'Open the store with { readOnly: true }, or let this user write to the folder.'],
 }
-
-export { readdir, readFile, stat, utimes }

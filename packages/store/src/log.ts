@@ -15,6 +15,11 @@ export interface LogRecord extends RegimenEvent {
   readonly hash: string
 }
 
+/** The data of a record as what this library wrote there; its hash vouches for it. */
+export function dataOf<T>({ data }: { readonly data: RegimenEvent['data'] }): T {
+  return data as T
+}
+
 /** A record as drivers keep it: opaque text with its number and hash. */
 export interface LogLine {
   readonly seq: number

@@ -2,7 +2,7 @@ import { describe, RegimenError } from '@regimen/core'
 import type { BlobRef } from './blobs/blobs.ts'
 import type { CheckResult, Metrics, Version, VersionEntry } from './catalogue.ts'
 import type { Engine } from './engine.ts'
-import type { LogRecord } from './log.ts'
+import { dataOf, type LogRecord } from './log.ts'
 import { parseRef } from './names.ts'
 
 /** Reading the catalogue: versions, lineage, and verified bytes through a cache. */
@@ -17,14 +17,12 @@ export interface Reader {
   /** Verified bytes of a blob; those used last are held in memory. Callers must not write into them. */
   bytes(ref: BlobRef): Promise<Uint8Array>
   lineage(ref: string, direction: 'ancestors' | 'descendants'): string[]
-  /** Why a version must stay: an alias or a descendant; undefined when nothing holds it. */
+  /** Why a version must stay: an alias, a split or a descendant; undefined when nothing holds it. */
   neededBy(model: string, version: number): string | undefined
-  /** Throws when so many bytes more would go over the quota. */
-  checkQuota(bytes: number): Promise<void>
 }
 
 /** Opens the reading side over an engine. */
-export function openReader(engine: Engine, options: { cacheBytes: number; quotaBytes: number }): Reader {
+export function openReader(engine: Engine, options: { cacheBytes: number }): Reader {
   const { catalogue } = engine
   const cache = new Map<string, Uint8Array>()
   let cached = 0
@@ -47,14 +45,12 @@ export function openReader(engine: Engine, options: { cacheBytes: number; quotaB
     },
     async version(model, number) {
       const { seq, measures } = reader.entry(model, number)
-      const [record] = await engine.records(seq, 1)
-      const version = reader.fromRecord(record!)
+      const version = reader.fromRecord(await engine.record(seq))
       if (measures.length === 0) return version
       const metrics: { [dataset: string]: { readonly [metric: string]: number } } = { ...version.metrics }
       let checks: { readonly [name: string]: CheckResult } = version.checks
       for (const at of measures) {
-        const [later] = await engine.records(at, 1)
-        const data = later!.data as never as { metrics: Metrics; checks: typeof checks }
+        const data = dataOf<{ metrics: Metrics; checks: typeof checks }>(await engine.record(at))
         for (const [dataset, values] of Object.entries(data.metrics)) {
           metrics[dataset] = { ...metrics[dataset], ...values }
         }
@@ -62,8 +58,9 @@ export function openReader(engine: Engine, options: { cacheBytes: number; quotaB
       }
       return { ...version, metrics, checks }
     },
-    fromRecord({ seq, time, actor, reason, data }) {
-      const { snapshot, code, data: training, signature, run, ...rest } = data as never as Version
+    fromRecord(record) {
+      const { seq, time, actor, reason } = record
+      const { snapshot, code, data: training, signature, run, ...rest } = dataOf<Version>(record)
       return { ...rest, seq, time, actor, reason, snapshot, code, data: training, signature, run }
     },
     resolve(model, ref) {
@@ -112,19 +109,11 @@ export function openReader(engine: Engine, options: { cacheBytes: number; quotaB
       for (const [alias, { to }] of catalogue.models.get(model)?.aliases ?? []) {
         if (to === version) return `the alias ${alias} points at it`
       }
+      for (const [split, { arms }] of catalogue.models.get(model)?.splits ?? []) {
+        if (Object.values(arms).some(({ ref }) => ref === version)) return `the split ${split} names it`
+      }
       const child = childrenOf()(`${model}@${version}`)[0]
       return child && `${child} was trained from it`
-    },
-    async checkQuota(bytes) {
-      if (options.quotaBytes === Number.POSITIVE_INFINITY) return
-      let used = 0
-      for await (const { size } of engine.blobs.driver.list()) used += size
-      if (used + bytes <= options.quotaBytes) return
-      throw new RegimenError(`${bytes} bytes more than ${used} would exceed the quota of ${options.quotaBytes}.`, {
-        code: 'QUOTA_EXCEEDED',
-        where: 'store/publish',
-        hint: 'Retire old versions and collect garbage: store.retain(policy), store.gc().',
-      })
     },
   }
 

@@ -2,12 +2,15 @@ import { check, describe, RegimenError, type Tree } from '@regimen/core'
 import type { BlobRef } from './blobs/blobs.ts'
 import type { RunStatus } from './catalogue.ts'
 import type { Draft, Engine } from './engine.ts'
+import { dataOf } from './log.ts'
 import { checkFileName, checkKey, checkName } from './names.ts'
 
 /** How a run begins. */
 export interface RunOptions {
   /** Parameters of the run. @default {} */
   params?: Tree
+  /** @default {} */
+  tags?: { readonly [name: string]: string }
   /** Why it runs. @default 'A run of EXPERIMENT.' */
   reason?: string
   /** Points that are held in memory before they are written. @default 1000 */
@@ -37,6 +40,7 @@ export interface RunInfo {
   readonly started: number
   readonly ended: number | undefined
   readonly params: Tree
+  readonly tags: { readonly [name: string]: string }
   readonly metrics: { readonly [metric: string]: number }
   readonly files: { readonly [name: string]: BlobRef }
 }
@@ -49,7 +53,7 @@ export interface StepMetrics {
 
 /** Starts a run under the next free number. */
 export async function startRun(engine: Engine, experiment: string, options: RunOptions): Promise<Run> {
-  const { params = {}, reason = `A run of ${experiment}.`, buffer = 1_000 } = options
+  const { params = {}, tags = {}, reason = `A run of ${experiment}.`, buffer = 1_000 } = options
   checkName('an experiment', experiment)
   check(Number.isInteger(buffer) && buffer >= 1, 'store/run', () => `buffer must be from 1, got ${describe(buffer)}.`)
   let id = ''
@@ -57,7 +61,7 @@ export async function startRun(engine: Engine, experiment: string, options: RunO
     let number = 1
     while (engine.catalogue.runs.has(`${experiment}-${number}`)) number++
     id = `${experiment}-${number}`
-    return [{ type: 'store/run', reason, data: { run: id, experiment, params } }]
+    return [{ type: 'store/run', reason, data: { run: id, experiment, params, tags } }]
   })
   let points: StepMetrics[] = []
   let ended = false
@@ -102,16 +106,17 @@ export async function startRun(engine: Engine, experiment: string, options: RunO
 /** Reads a run from the log. */
 export async function readRun(engine: Engine, id: string): Promise<RunInfo> {
   const entry = runEntry(engine, id)
-  const [begin] = await engine.records(entry.seq, 1)
-  const end = entry.endSeq === undefined ? undefined : (await engine.records(entry.endSeq, 1))[0]
+  const begin = await engine.record(entry.seq)
+  const end = entry.endSeq === undefined ? undefined : await engine.record(entry.endSeq)
   const result = (end?.data ?? {}) as { metrics?: RunInfo['metrics']; files?: RunInfo['files'] }
   return {
     id,
     experiment: entry.experiment,
     status: entry.status,
-    started: begin!.time,
+    started: begin.time,
     ended: end?.time,
-    params: begin!.data.params ?? {},
+    params: begin.data.params ?? {},
+    tags: dataOf<{ tags?: RunInfo['tags'] }>(begin).tags ?? {},
     metrics: result.metrics ?? {},
     files: result.files ?? {},
   }

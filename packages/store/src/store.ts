@@ -45,7 +45,7 @@ export interface StoreOptions {
   metadata?: 'sqlite' | 'file'
   /** Bytes of blobs that are held in memory. @default 67108864 (64 MiB) */
   cacheBytes?: number
-  /** Stored bytes over which publishing is refused. Counting them takes a listing of all blobs. @default no limit */
+  /** Stored bytes over which new content is refused. Counting them takes a listing of all blobs. @default no limit */
   quotaBytes?: number
   /** File operations of a folder, to inject faults in tests. @default the system's */
   files?: FileOperations
@@ -125,12 +125,13 @@ export async function openStore(place: string | StoreDrivers, options: StoreOpti
   const drivers = typeof place === 'string' ? await openFolder(place, options) : place
   let engine: Engine
   try {
-    engine = await openEngine({ metadata: drivers.metadata, blobs: openBlobs(drivers.blobs), clock, actor, readOnly })
+    const blobs = openBlobs(drivers.blobs, quotaBytes)
+    engine = await openEngine({ metadata: drivers.metadata, blobs, clock, actor, readOnly })
   } catch (error) {
     await drivers.metadata.close().catch(() => {})
     throw error
   }
-  const reader = openReader(engine, { cacheBytes, quotaBytes })
+  const reader = openReader(engine, { cacheBytes })
   const pending = new Set<Promise<unknown>>()
   let failure: unknown
 
@@ -249,9 +250,8 @@ async function writeManifest(folder: string, options: StoreOptions, files: FileO
   const draft = join(folder, `${MANIFEST}.${randomBytes(6).toString('hex')}`)
   try {
     await files.mkdir(folder)
-    await writeAtomically(files, draft, `${draft}.tmp`, [
-      Buffer.from(`${JSON.stringify({ format: 1, metadata: kind })}\n`),
-    ])
+    const text = `${JSON.stringify({ format: 1, metadata: kind })}\n`
+    await writeAtomically(files, `${draft}.tmp`, [Buffer.from(text)], async () => draft)
     // Of several processes that open a new folder at once, the first decides.
     await link(draft, join(folder, MANIFEST)).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error

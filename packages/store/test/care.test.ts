@@ -1,10 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { manualClock } from '@regimen/core'
 import { hasSqlite } from '@regimen/core/sqlite'
 import { describe, expect, it } from 'vitest'
 import { memoryBlobs, memoryMetadata, openStore } from '../src/index.ts'
-import { codeOf, freshFolder, weights } from './support.ts'
+import { FORMAT } from '../src/migrations.ts'
+import { codeOf, freshFolder, noise, weights } from './support.ts'
 
 const DAY = 86_400_000
 
@@ -26,6 +27,7 @@ describe('retention and garbage collection', () => {
     await model.split('s', { a: { ref: 5, weight: 1 } }, { reason: 'x' })
     expect(await codeOf(model.remove(4, { reason: 'x' }))).toBe('VERSION_IN_USE')
     expect(await codeOf(model.remove(1, { reason: 'x' }))).toBe('VERSION_IN_USE')
+    expect(await codeOf(model.remove(5, { reason: 'x' }))).toBe('VERSION_IN_USE')
     // 7, 8: recent. 4: champion. 2: the way back. 1: parent of 4. 5: in a split.
     const policy = { keepLast: 2 }
     expect(await store.retain({ ...policy, dryRun: true })).toEqual(['m@3', 'm@6'])
@@ -59,14 +61,32 @@ describe('retention and garbage collection', () => {
     expect(await store.gc()).toMatchObject({ removed: [], spared: 1 })
   })
 
-  it('holds the quota', async () => {
-    const store = await openStore({ metadata: memoryMetadata(), blobs: memoryBlobs() }, { quotaBytes: 3_000 })
+  it.each(['a folder', 'memory'])('holds the quota in %s: over snapshots, files, streams and runs', async (where) => {
+    const drivers = () => ({ metadata: memoryMetadata(), blobs: memoryBlobs() })
+    const place = where === 'memory' ? drivers() : freshFolder()
+    const store = await openStore(place, { quotaBytes: 3_000 })
     const model = store.model('m')
     await model.publish({ snapshot: weights(1, 200), reason: 'x' })
+    const bytes = new Uint8Array(noise(2, 300).buffer)
     expect(await codeOf(model.publish({ snapshot: weights(2, 200), reason: 'x' }))).toBe('QUOTA_EXCEEDED')
+    expect(await codeOf(model.publish({ files: { bytes }, reason: 'x' }))).toBe('QUOTA_EXCEEDED')
+    expect(await codeOf(model.publish({ files: { bytes: inPieces(bytes) }, reason: 'x' }))).toBe('QUOTA_EXCEEDED')
+    const run = await store.run('tune')
+    expect(await codeOf(run.finish({ files: { bytes } }))).toBe('QUOTA_EXCEEDED')
     expect(model.latest).toBe(1)
+    // What is there already takes no room, and what fits is let in.
+    await model.publish({ snapshot: weights(1, 200), reason: 'Again.' })
+    await model.publish({ files: { little: inPieces(bytes.subarray(0, 400)) }, reason: 'x' })
+    expect(await model.at(3).file('little')).toEqual(bytes.slice(0, 400))
+    const { clean, notes, blobs } = await store.fsck()
+    expect([clean, notes, blobs]).toEqual([true, [], 2])
+    await store.close()
   })
 })
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 100) yield bytes.subarray(at, at + 100)
+}
 
 describe('backup', () => {
   it('copies a store in use, then only what is new, and the copy proves to be one', async () => {
@@ -92,31 +112,74 @@ describe('backup', () => {
     await copy.model('m').promote(2, 'champion', { reason: 'x' })
     await copy.close()
     expect(await codeOf(store.backup(target))).toBe('NOT_A_COPY')
+    for (const version of [1, 2, 1]) await model.promote(version, 'other', { reason: 'Longer than the copy.' })
+    expect(await codeOf(store.backup(target))).toBe('NOT_A_COPY')
     await store.close()
   })
 })
 
 describe('formats', () => {
-  const fixture = new URL('./fixtures/store-v1.txt', import.meta.url)
-
-  it('opens a store that the first format wrote', async () => {
+  /** A folder with the log that a release of an earlier format wrote. */
+  const written = (format: number): string => {
     const folder = freshFolder()
-    mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'store.json'), '{"format":1,"metadata":"file"}\n')
-    writeFileSync(join(folder, 'log.txt'), readFileSync(fixture))
-    const store = await openStore(folder, { readOnly: true })
+    writeFileSync(join(folder, 'log.txt'), readFileSync(new URL(`./fixtures/store-v${format}.txt`, import.meta.url)))
+    return folder
+  }
+
+  it.each(Array.from({ length: FORMAT + 1 }, (_, format) => format))('reads format %i as it is', async (format) => {
+    const store = await openStore(written(format), { readOnly: true })
+    const model = store.model('m')
     expect(store.models()).toEqual(['m'])
-    expect(store.model('m').aliases).toEqual({ champion: 1 })
-    expect((await store.model('m').list()).map(({ reason }) => reason)).toEqual(['Second.', 'First.'])
-    expect((await store.verify()).records).toBe(6)
-    expect(await codeOf(store.model('m').at(1).snapshot())).toBe('MISSING_BLOB')
+    expect(model.aliases).toEqual({ champion: 1 })
+    expect((await model.list()).map(({ reason }) => reason)).toEqual(['Second.', 'First.'])
+    expect((await model.history('champion')).map(({ from, to, rollback }) => [from, to, rollback])).toEqual([
+      [null, 1, false],
+      [1, 2, false],
+      [2, 1, true],
+    ])
+    expect(await codeOf(model.at(1).snapshot())).toBe('MISSING_BLOB')
+    const { valid, records } = await store.verify()
+    expect([valid, records]).toEqual([true, format === 0 ? 8 : 6])
     await store.close()
+  })
+
+  it('migrates format 0 forward, and leaves what was written then as it was', async () => {
+    const folder = written(0)
+    const before = readFileSync(join(folder, 'log.txt'))
+    for (let round = 0; round < 2; round++) {
+      const store = await openStore(folder)
+      // One record says so, however often the store is opened.
+      expect((await store.records({ from: 9 })).map(({ type, data }) => [type, data])).toEqual([
+        ['store/migrate', { format: 1 }],
+      ])
+      await store.close()
+    }
+    const store = await openStore(folder)
+    const model = store.model('m')
+    expect(await model.at(2).info()).toMatchObject({
+      metrics: { validation: { sharpe: 0.75, drawdown: 0.125 } },
+      parents: ['m@1'],
+      files: {},
+      checks: {},
+    })
+    expect(model.lineage(2)).toEqual(['m@1'])
+    const [event] = await store.records({ from: 8, limit: 1 })
+    expect(event?.data).toEqual({ metrics: { p: 0.5 }, version: 9 })
+    await model.publish({ snapshot: weights(3), metrics: { live: { sharpe: 1 } }, parents: [2], reason: 'Third.' })
+    await model.promote(3, 'champion', { reason: 'Newest.' })
+    await model.rollback('champion', { reason: 'Back.' })
+    expect((await model.at(3).info()).metrics).toEqual({ live: { sharpe: 1 } })
+    expect(model.aliases.champion).toBe(1)
+    expect((await store.verify()).valid).toBe(true)
+    await store.close()
+    expect(readFileSync(join(folder, 'log.txt')).subarray(0, before.length).equals(before)).toBe(true)
   })
 
   it('refuses a store of a later release, and a manifest that is none', async () => {
     const metadata = memoryMetadata()
     const { chain, EMPTY_LOG } = await import('../src/log.ts')
-    const data = { format: 99 }
+    const data = { format: FORMAT + 1 }
     await metadata.append([chain({ type: 'store/create', time: 0, reason: 'x', data }, EMPTY_LOG, 'a', 'n')], EMPTY_LOG)
     expect(await codeOf(openStore({ metadata, blobs: memoryBlobs() }))).toBe('STORE_FORMAT')
     const folder = freshFolder()

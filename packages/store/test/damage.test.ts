@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasSqlite, openSqlite } from '@regimen/core/sqlite'
@@ -6,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { systemFiles } from '../src/files.ts'
 import { type FileOperations, openStore, type Store } from '../src/index.ts'
-import { bundled, codeOf, freshFolder, weights } from './support.ts'
+import { bundled, codeOf, freshFolder, noise, weights } from './support.ts'
 
 /** A small closed store whose log is a file. */
 async function made(metadata: 'file' | 'sqlite' = 'file'): Promise<string> {
@@ -109,7 +110,6 @@ describe('damage', () => {
     }
     expect(await attempt(lines.slice(0, -1))).toContain('the log ends at record 6, before the anchored record 7')
     // Somebody who rewrites the last record with the right hash is found by the anchor alone.
-    const { createHash } = await import('node:crypto')
     const body = lines[6]!.replace(/^\S+ \d+ /, '').replace('"reason":"x"', '"reason":"y"')
     const hash = createHash('sha256').update(body).digest('hex')
     expect(await attempt(lines.with(6, `${hash} ${body.length} ${body}`))).toBe(
@@ -126,10 +126,47 @@ describe('damage', () => {
     expect(await codeOf(openStore(folder))).toBe('CORRUPT_LOG')
     database.exec(`UPDATE log SET text = replace(text, 'Seed 9', 'Seed 2') WHERE seq = 3`)
     expect((await store.verify()).valid).toBe(true)
+    // Somebody who sets the right hash, too, breaks the link of the record after.
+    const row = database.prepare('SELECT hash, text FROM log WHERE seq = 3').get()!
+    const forged = String(row.text).replace('Seed 2', 'Seed 9')
+    const update = database.prepare('UPDATE log SET hash = ?, text = ? WHERE seq = 3')
+    update.run(createHash('sha256').update(forged).digest('hex'), forged)
+    expect((await store.verify()).problems[0]).toContain('record 4 does not continue record 3')
+    update.run(row.hash!, row.text!)
     database.exec('DELETE FROM log WHERE seq = 4')
     expect((await store.verify()).problems[0]).toContain('records are missing or out of order')
     database.close()
     await store.close()
+  })
+
+  it.runIf(hasSqlite())('finds a flipped bit of the SQLite file, unless the flip changed nothing', async () => {
+    const folder = await made('sqlite')
+    const path = join(folder, 'log.sqlite')
+    const bits = statSync(path).size * 8
+    const intact = await openStore(folder, { readOnly: true })
+    const { head } = intact
+    await intact.close()
+    let found = 0
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bits - 1), async (bit) => {
+        const undo = flip(path, bit)
+        try {
+          const store = await openStore(folder, { readOnly: true })
+          const { valid, problems } = await store.verify({ anchor: head })
+          if (!valid) {
+            found++
+            expect(problems[0]).toMatch(/record \d+|SQLite/)
+          } else expect([store.head, store.model('m').aliases]).toEqual([head, { champion: 3 }])
+          await store.close()
+        } catch (error) {
+          found++
+          expect(String(error)).toMatch(/record \d+|log\.sqlite/)
+        }
+        undo()
+      }),
+      { seed: 7, numRuns: 150 },
+    )
+    expect(found).toBeGreaterThan(20)
   })
 
   it('ignores the rest of a write that was cut short, and goes on behind it', async () => {
@@ -226,6 +263,57 @@ describe('disks that fail', () => {
       await again.close()
     }
     expect(rounds).toBeGreaterThan(2)
+  })
+
+  it('forces a blob, its folder and then the record that names it to disk, in this order', async () => {
+    const folder = freshFolder()
+    const paths = new Map<number, string>()
+    const done: string[] = []
+    const short = (path: string): string =>
+      path
+        .slice(folder.length + 1)
+        .replace(/[0-9a-f]{64}|[0-9a-f]{18}/, 'NAME')
+        .replace(/\b[0-9a-f]{2}(?=$|\/)/, 'SHARD')
+    const files: FileOperations = {
+      ...systemFiles,
+      async open(path, flags) {
+        const file = await systemFiles.open(path, flags)
+        paths.set(file, short(path))
+        return file
+      },
+      async write(file, bytes) {
+        await systemFiles.write(file, bytes)
+        done.push(`write ${paths.get(file)}`)
+      },
+      async sync(file) {
+        await systemFiles.sync(file)
+        done.push(`sync ${paths.get(file)}`)
+      },
+      async rename(from, to) {
+        await systemFiles.rename(from, to)
+        done.push(`rename ${short(from)} ${short(to)}`)
+      },
+    }
+    const store = await openStore(folder, { metadata: 'file', files })
+    const model = store.model('m')
+    // Files, whose hashes and so whose shards stay the same from release to release.
+    const fileOf = (size: number) => ({ w: new Uint8Array(noise(size, size).buffer) })
+    await model.publish({ files: fileOf(8), reason: 'x' })
+    for (const size of [16, 40_000]) {
+      done.length = 0
+      await model.publish({ files: fileOf(size), reason: 'x' })
+      expect(done.filter((step, i) => step !== done[i - 1])).toEqual([
+        'write blobs/tmp/NAME',
+        'sync blobs/tmp/NAME',
+        // The shard is new.
+        'sync blobs',
+        'rename blobs/tmp/NAME blobs/SHARD/NAME',
+        'sync blobs/SHARD',
+        'write log.txt',
+        'sync log.txt',
+      ])
+    }
+    await store.close()
   })
 
   const kinds = hasSqlite() ? (['file', 'sqlite'] as const) : (['file'] as const)

@@ -15,6 +15,7 @@ import {
   sqliteMetadata,
 } from '../src/index.ts'
 import { testBlobs, testMetadata } from './drivers.ts'
+import { signatureGate } from './sigv4.ts'
 import { codeOf, freshFolder, weights } from './support.ts'
 
 testMetadata('fileMetadata', async () => {
@@ -67,6 +68,10 @@ else {
     it('says what the service said', async () => {
       const blobs = s3Blobs({ ...s3.options, accessKeyId: 'nobody' })
       expect(await codeOf(blobs.write('1'.repeat(64), new Uint8Array(1)))).toBe('STORE_IO')
+      expect(s3.refused).toEqual([])
+      const stranger = s3Blobs({ ...s3.options, secretAccessKey: 'wrong' })
+      expect(await codeOf(stranger.write('1'.repeat(64), new Uint8Array(1)))).toBe('STORE_IO')
+      expect(s3.refused).toEqual(['SignatureDoesNotMatch'])
       const gone = s3Blobs({ ...s3.options, bucket: 'no-such-bucket' })
       expect(await codeOf(gone.write('1'.repeat(64), new Uint8Array(1)))).toBe('STORE_IO')
     })
@@ -148,14 +153,19 @@ async function startS3() {
   mkdirSync(directory)
   chmodSync(directory, 0o700)
   const server = new Server({ port: 0, silent: true, directory, configureBuckets: [{ name: 'models' }] })
-  const { port } = await server.run()
+  // It does not look at signatures of version 4 by itself.
+  const gate = await signatureGate((await server.run()).port, 'S3RVER', 'us-east-1', 3)
   return {
+    refused: gate.refused,
     options: {
-      endpoint: `http://127.0.0.1:${port}`,
+      endpoint: `http://127.0.0.1:${gate.port}`,
       bucket: 'models',
       accessKeyId: 'S3RVER',
       secretAccessKey: 'S3RVER',
     },
-    stop: () => server.close(),
+    stop: async () => {
+      gate.close()
+      await server.close()
+    },
   }
 }

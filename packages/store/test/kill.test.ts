@@ -12,6 +12,8 @@ const KINDS = hasSqlite() ? (['sqlite', 'file'] as const) : (['file'] as const)
 
 interface Worker {
   readonly committed: { version: number; blob: string }[]
+  /** Records of the promotions that it was told are done. */
+  readonly moves: number[]
   readonly errors: string[]
   kill(): Promise<void>
   /** Resolves at the next line. */
@@ -23,6 +25,7 @@ const program = await bundled('worker.mts')
 function startWorker(folder: string, id: string): Worker {
   const child = spawn(process.execPath, [program, folder, id], { stdio: ['ignore', 'pipe', 'pipe'] })
   const committed: Worker['committed'] = []
+  const moves: number[] = []
   const errors: string[] = []
   const listeners: (() => void)[] = []
   const tell = (): void => {
@@ -30,8 +33,9 @@ function startWorker(folder: string, id: string): Worker {
   }
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [kind, version, blob] = line.split(' ')
-    // The last line may be cut by the kill.
+    // The last line may be cut by the kill, but not a line that has its end.
     if (kind === 'v' && blob?.length === 64) committed.push({ version: Number(version), blob })
+    if (kind === 'a' && blob === '.') moves.push(Number(version))
     tell()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
@@ -43,6 +47,7 @@ function startWorker(folder: string, id: string): Worker {
   )
   return {
     committed,
+    moves,
     errors,
     heard: () => new Promise((done) => listeners.push(done)),
     async kill() {
@@ -99,6 +104,9 @@ describe.each(KINDS)('several processes over a log in %s', (metadata) => {
     await model.at('champion').snapshot()
     const history = await model.history('champion')
     for (const [i, { from }] of history.entries()) expect(from).toBe(history[i - 1]?.to ?? null)
+    const promoted = all.flatMap(({ moves }) => moves)
+    expect(promoted.length).toBeGreaterThan(0)
+    expect(history.map(({ seq }) => seq)).toEqual(expect.arrayContaining(promoted))
     await model.publish({ snapshot: weights(1), reason: 'It goes on.' })
     await store.close()
   })

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { createEvent, hashSnapshot, manualClock, restore, schema } from '@regimen/core'
 import { describe, expect, it } from 'vitest'
-import { memoryBlobs, memoryMetadata, openStore, type Store, type StoreOptions } from '../src/index.ts'
-import { codeOf, freshFolder, weights } from './support.ts'
+import { folderBlobs, memoryBlobs, memoryMetadata, openStore, type Store, type StoreOptions } from '../src/index.ts'
+import { codeOf, freshFolder, noise, weights } from './support.ts'
 
 const inMemory = (options: StoreOptions = {}): Promise<Store> =>
   openStore({ metadata: memoryMetadata(), blobs: memoryBlobs(options.clock) }, options)
@@ -76,10 +79,59 @@ describe('publishing', () => {
     expect(names).toEqual([a.snapshot?.blob])
     const first = await model.at(1).snapshot()
     const second = await model.at(2).snapshot()
-    const { w } = first.state as never as { w: { data: Float64Array } }
-    w.data[0] = 99
+    ;(first as ReturnType<typeof weights>).state.w.data[0] = 99
     expect(second).toEqual(weights(1))
     expect(await model.at(1).snapshot()).toEqual(weights(1))
+  })
+
+  it('holds in memory what was used last, as far as there is room', async () => {
+    const blobs = memoryBlobs()
+    const read: string[] = []
+    const counting = { ...blobs, read: (name: string) => blobs.read(read[read.push(name) - 1]!) }
+    const store = await openStore({ metadata: memoryMetadata(), blobs: counting }, { cacheBytes: 2_000 })
+    const model = store.model('m')
+    // More than 667 and less than 1,000 bytes each: two fit, three do not.
+    for (const seed of [1, 2, 3]) await model.publish({ snapshot: weights(seed, 64), reason: 'x' })
+    for (const version of [1, 2, 1, 3, 1, 3, 2]) await model.at(version).snapshot()
+    const names = (await model.list()).map(({ snapshot }) => snapshot!.blob).reverse()
+    expect(read.map((name) => names.indexOf(name) + 1)).toEqual([1, 2, 3, 2])
+  })
+
+  it('stores anew what garbage collection took between finding it and naming it', async () => {
+    const blobs = memoryBlobs()
+    // A collector whose look at the blob's age came just before the touch.
+    const touch = (name: string) => blobs.remove!(name)
+    const store = await openStore({ metadata: memoryMetadata(), blobs: { ...blobs, touch } })
+    const model = store.model('m')
+    await model.publish({ snapshot: weights(1), reason: 'x' })
+    await model.publish({ snapshot: weights(1), reason: 'Again.' })
+    expect(await model.at(2).snapshot()).toEqual(weights(1))
+  })
+
+  it.each([
+    ['compressible', new Uint8Array(400_000).fill(7), 0.1],
+    ['noise', new Uint8Array(noise(3, 50_000).buffer), 1.01],
+  ] as const)('stores %s bytes whole, streamed or not, under their sha-256', async (_, bytes, share) => {
+    const folder = freshFolder()
+    const store = await openStore(folder, { cacheBytes: 0 })
+    const model = store.model('m')
+    const stream = async function* () {
+      for (let at = 0; at < bytes.length; at += 70_001) yield bytes.subarray(at, at + 70_001)
+    }
+    const { files } = await model.publish({ files: { whole: bytes }, reason: 'x' })
+    const again = await model.publish({ files: { whole: bytes, streamed: stream() }, reason: 'x' })
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    expect([files, again.files]).toEqual([
+      { whole: { blob: hash, size: 400_000 } },
+      { whole: { blob: hash, size: 400_000 }, streamed: { blob: hash, size: 400_000 } },
+    ])
+    expect(Buffer.compare(await model.at(2).file('streamed'), bytes)).toBe(0)
+    const pieces: Uint8Array[] = []
+    for await (const piece of model.at(2).stream('whole')) pieces.push(piece)
+    expect(Buffer.compare(Buffer.concat(pieces), bytes)).toBe(0)
+    expect(statSync(join(folder, 'blobs', hash.slice(0, 2), hash)).size).toBeLessThan(share * bytes.length)
+    expect(readdirSync(join(folder, 'blobs', 'tmp'))).toEqual([])
+    await store.close()
   })
 
   it('adds later measurements without changing what was published', async () => {
@@ -113,11 +165,16 @@ describe('publishing', () => {
     const store = await inMemory()
     for (const name of ['', '..', '../x', 'a/b', 'a\\b', '.hidden', 'a\0b', '__proto__', 'ü', 'x'.repeat(129)]) {
       expect(() => store.model(name), name).toThrow('must be 1 to 128 letters')
-      const files = JSON.parse(`{${JSON.stringify(name)}: 0}`) as { [name: string]: never }
-      files[name] = new Uint8Array(1) as never
+      const files = Object.fromEntries([[name, new Uint8Array(1)]])
       if (name !== '__proto__')
         expect(await codeOf(store.model('m').publish({ files, reason: 'x' })), name).toBe('INVALID_ARGUMENT')
       expect(await codeOf(store.model('m').promote(1, name, { reason: 'x' })), name).toBe('INVALID_ARGUMENT')
+    }
+    const blobs = folderBlobs(freshFolder())
+    for (const name of ['../../etc/passwd', `${'a'.repeat(62)}/.`, 'A'.repeat(64), '']) {
+      expect(await codeOf(blobs.read(name)), name).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(blobs.write(name, new Uint8Array(1))), name).toBe('INVALID_ARGUMENT')
+      expect(await codeOf(blobs.remove!(name)), name).toBe('INVALID_ARGUMENT')
     }
     for (const name of ['constructor', 'toString', 'hasOwnProperty']) {
       const model = store.model(name)
@@ -225,8 +282,26 @@ describe('aliases', () => {
     await mine.unset('champion', { reason: 'x' })
     await b.refresh()
     expect(seen).toEqual([1, 2])
+    expect((await b.model('m').list()).map(({ version }) => version)).toEqual([2, 1])
     await a.close()
     await b.close()
+  })
+})
+
+describe('a watcher that throws', () => {
+  it('is told so, and the move stands', async () => {
+    const store = await inMemory()
+    const model = store.model('m')
+    await model.publish({ snapshot: weights(1), reason: 'x' })
+    const errors: unknown[] = []
+    const broken = (): never => {
+      throw new Error('The listener is broken.')
+    }
+    const stop = model.watch('champion', broken, { onError: (error) => errors.push(error) })
+    await model.promote(1, 'champion', { reason: 'x' })
+    stop()
+    expect(errors.map(String)).toEqual(['Error: The listener is broken.'])
+    expect(model.aliases).toEqual({ champion: 1 })
   })
 })
 
@@ -258,6 +333,11 @@ describe('the catalogue', () => {
     const run = await store.run('tune', { params: { lr: 0.1 }, buffer: 2 })
     for (const [step, loss] of [3, Number.NaN, Number.POSITIVE_INFINITY, 0.5, -0.25].entries())
       await run.log(step, { loss })
+    // Two chunks of two are in the log already, the fifth point is still held.
+    expect((await store.records({ from: 3 })).map(({ type, data }) => [type, data.count])).toEqual([
+      ['store/steps', 2],
+      ['store/steps', 2],
+    ])
     await run.finish({ metrics: { loss: -0.25 }, files: { 'trace.txt': new Uint8Array([1]) } })
     expect(await codeOf(run.log(9, { loss: 1 }))).toBe('RUN_ENDED')
     const failed = await store.run('tune')

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { arrayLeaf, createRng, createSnapshot, type Snapshot } from '@regimen/core'
+import { arrayLeaf, createRng, createSnapshot } from '@regimen/core'
 import { build } from 'esbuild'
 import { afterAll } from 'vitest'
 
@@ -19,15 +19,15 @@ export function freshFolder(): string {
   return folder
 }
 
+/** Normal random numbers; the same seed gives the same ones. */
+export function noise(seed: number, size: number): Float64Array {
+  return createRng(seed).fillNormal(new Float64Array(size))
+}
+
 /** A snapshot of `size` random weights; the same seed gives the same bytes. */
-export function weights(seed: number, size = 16): Snapshot {
-  const data = createRng(seed).fillNormal(new Float64Array(size))
-  return createSnapshot({
-    id: 'example/linear',
-    version: 1,
-    config: { size },
-    state: { seed, w: arrayLeaf('float64', [size], data) },
-  })
+export function weights(seed: number, size = 16) {
+  const state = { seed, w: arrayLeaf('float64', [size], noise(seed, size)) }
+  return createSnapshot({ id: 'example/linear', version: 1, config: { size }, state })
 }
 
 /** The code of the error that a promise is rejected with. */

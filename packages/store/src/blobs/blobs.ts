@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createInflate, deflate, deflateSync, inflate } from 'node:zlib'
 import { RegimenError } from '@regimen/core'
@@ -32,47 +33,79 @@ const MAGIC = Buffer.from('RGMB')
 const RAW = 0
 const DEFLATE = 1
 const HEADER = 5
-const PROBE = 1 << 14
+const PROBE = 1 << 12
+/** From here on content is written while it is hashed, this much of it at a time. */
+const SLICE = 1 << 17
 
 const deflateAsync = promisify(deflate) as (bytes: Uint8Array, options: { level: number }) => Promise<Buffer>
 const inflateAsync = promisify(inflate) as (bytes: Uint8Array) => Promise<Buffer>
 
-/** Opens content addressing over a driver. */
-export function openBlobs(driver: BlobDriver): Blobs {
+/** Opens content addressing over a driver. New content over `quotaBytes`, all that is stored counted, is refused. */
+export function openBlobs(driver: BlobDriver, quotaBytes: number = Number.POSITIVE_INFINITY): Blobs {
   const has = async (blob: string): Promise<boolean> =>
     driver.stat ? (await driver.stat(blob)) !== undefined : (await driver.read(blob)) !== undefined
+  /** Whether the content is there already; if so, garbage collection spares it for another grace period. */
+  const renewed = async (blob: string): Promise<boolean> => {
+    const there = await has(blob)
+    if (there) await driver.touch?.(blob)
+    return there
+  }
+  /** Throws once what is stored and `more` bytes beside it are over the quota. */
+  const quota = async (): Promise<(more: number) => void> => {
+    if (quotaBytes === Number.POSITIVE_INFINITY) return () => {}
+    let used = 0
+    for await (const { size } of driver.list()) used += size
+    return (more) => {
+      if (used + more > quotaBytes) throw overQuota(used, more, quotaBytes)
+    }
+  }
   return {
     driver,
     has,
     async put(bytes) {
+      if (driver.writeStream && bytes.length >= SLICE && quotaBytes === Number.POSITIVE_INFINITY) {
+        const hashing = hashSlices(bytes)
+        await driver.writeStream(await seal(bytes), async () => {
+          const blob = await hashing
+          return (await renewed(blob)) ? undefined : blob
+        })
+        return { blob: await hashing, size: bytes.length }
+      }
       const blob = sha256(bytes)
-      if (await has(blob)) await driver.touch?.(blob)
-      else await driver.write(blob, await seal(bytes))
+      if (!(await renewed(blob))) {
+        const sealed = Buffer.concat(await seal(bytes))
+        const claim = await quota()
+        claim(sealed.length)
+        await driver.write(blob, sealed)
+      }
       return { blob, size: bytes.length }
     },
     async putStream(chunks) {
       const hash = createHash('sha256')
       let size = 0
+      const claim = await quota()
       const sealed = async function* (): AsyncGenerator<Uint8Array> {
         yield Buffer.concat([MAGIC, Uint8Array.of(RAW)])
         for await (const chunk of chunks) {
           hash.update(chunk)
           size += chunk.length
+          claim(HEADER + size)
           yield chunk
         }
       }
-      let blob: string | undefined
-      const name = (): string => {
-        blob ??= hash.digest('hex')
-        return blob
-      }
-      if (driver.writeStream) await driver.writeStream(sealed(), name)
-      else {
+      let blob = ''
+      if (driver.writeStream) {
+        await driver.writeStream(sealed(), async () => {
+          blob = hash.digest('hex')
+          return (await renewed(blob)) ? undefined : blob
+        })
+      } else {
         const all: Uint8Array[] = []
         for await (const chunk of sealed()) all.push(chunk)
-        await driver.write(name(), Buffer.concat(all))
+        blob = hash.digest('hex')
+        if (!(await renewed(blob))) await driver.write(blob, Buffer.concat(all))
       }
-      return { blob: name(), size }
+      return { blob, size }
     },
     async get(blob) {
       const stored = await driver.read(blob)
@@ -95,14 +128,24 @@ export function openBlobs(driver: BlobDriver): Blobs {
   }
 }
 
+/** Hashes in slices, so that the event loop goes on with the writing meanwhile. */
+async function hashSlices(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('sha256')
+  for (let at = 0; at < bytes.length; at += SLICE) {
+    hash.update(bytes.subarray(at, at + SLICE))
+    await setImmediate()
+  }
+  return hash.digest('hex')
+}
+
 /** Compresses where a sample says that it pays: weights look like noise, and deflating noise costs 20 ms a megabyte. */
-async function seal(bytes: Uint8Array): Promise<Uint8Array> {
+async function seal(bytes: Uint8Array): Promise<readonly Uint8Array[]> {
   const middle = Math.max(0, (bytes.length - PROBE) >> 1)
   const sample = bytes.subarray(middle, middle + PROBE)
   const pays = bytes.length > 512 && deflateSync(sample, { level: 1 }).length < 0.8 * sample.length
   const packed = pays ? await deflateAsync(bytes, { level: 3 }) : bytes
   const smaller = packed.length < bytes.length
-  return Buffer.concat([MAGIC, Uint8Array.of(smaller ? DEFLATE : RAW), smaller ? packed : bytes])
+  return [Buffer.concat([MAGIC, Uint8Array.of(smaller ? DEFLATE : RAW)]), smaller ? packed : bytes]
 }
 
 async function unseal(stored: Uint8Array, blob: string): Promise<Uint8Array> {
@@ -157,6 +200,14 @@ async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGene
     hash.update(chunk)
     yield chunk
   }
+}
+
+function overQuota(used: number, more: number, quota: number): RegimenError {
+  return new RegimenError(`${more} bytes more than ${used} exceed the quota of ${quota}.`, {
+    code: 'QUOTA_EXCEEDED',
+    where: WHERE,
+    hint: 'Retire old versions and collect garbage: store.retain(policy), store.gc().',
+  })
 }
 
 function missing(blob: string, driver: BlobDriver): RegimenError {

@@ -15,8 +15,11 @@ export interface BlobDriver {
   remove?(name: string): Promise<void>
   /** Makes the blob look new, so that garbage collection spares it for another grace period. */
   touch?(name: string): Promise<void>
-  /** Stores a stream whose name is known only at its end. */
-  writeStream?(chunks: AsyncIterable<Uint8Array>, nameAtEnd: () => string): Promise<void>
+  /** Stores a stream whose name is known only at its end; undefined as a name leaves nothing behind. */
+  writeStream?(
+    chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    nameAtEnd: () => Promise<string | undefined>,
+  ): Promise<void>
   readStream?(name: string): Promise<AsyncIterable<Uint8Array> | undefined>
   /** Puts a damaged blob aside, where nobody reads it and a person can look at it. */
   quarantine?(name: string): Promise<void>

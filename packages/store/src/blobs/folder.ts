@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '@regimen/core'
+import { type Clock, check, describe, systemClock } from '@regimen/core'
 import {
   codeOf,
   explained,
   type FileOperations,
-  readdir,
-  readFile,
   renamePatiently,
-  stat,
   syncFolder,
   systemFiles,
-  utimes,
   writeAtomically,
 } from '../files.ts'
 import type { BlobDriver, BlobEntry } from './driver.ts'
@@ -46,9 +44,10 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
   const { files = systemFiles, clock = systemClock } = options
   const temporaries = join(folder, 'tmp')
   const made = new Set<string>()
+  /** Shards that are there at the first write are forced to disk together: whoever made them may not have come to it. */
+  let looked = false
   const pathOf = (name: string): string => {
-    if (!NAME.test(name))
-      throw new TypeError(`a blob's name must be 64 hexadecimal digits, got ${JSON.stringify(name)}`)
+    check(NAME.test(name), WHERE, () => `a blob's name must be 64 hexadecimal digits, got ${describe(name)}.`)
     return join(folder, name.slice(0, 2), name)
   }
   const ensure = async (path: string, parent?: string): Promise<void> => {
@@ -65,32 +64,34 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
       throw explained(error, WHERE, `a blob cannot be written to ${folder}`)
     }
   }
-  const place = (name: string): Promise<void> => ensure(join(folder, name.slice(0, 2)), folder)
+  const placeFor = async (name: string): Promise<string> => {
+    const path = pathOf(name)
+    if (!looked) {
+      const present = await readdir(folder)
+      await syncFolder(files, folder)
+      for (const shard of present) made.add(join(folder, shard))
+      looked = true
+    }
+    await ensure(join(folder, name.slice(0, 2)), folder)
+    return path
+  }
   const temporary = (): string => join(temporaries, randomBytes(9).toString('hex'))
 
   return {
     name: 'folder',
     read: (name) => absentAsUndefined(() => readFile(pathOf(name))),
-    write: (name, bytes) =>
-      writing(async () => {
-        const path = pathOf(name)
-        await place(name)
-        await writeAtomically(files, path, temporary(), [bytes])
-      }),
+    write: (name, bytes) => writing(() => writeAtomically(files, temporary(), [bytes], () => placeFor(name))),
     writeStream: (chunks, nameAtEnd) =>
-      writing(async () => {
-        // Lands under a temporary name first: the real one is known once the last chunk is through.
-        const path = temporary()
-        const staged = `${path}.stream`
-        await writeAtomically(files, staged, path, chunks)
-        const name = nameAtEnd()
-        await place(name)
-        await renamePatiently(files, staged, pathOf(name))
-        await syncFolder(files, join(folder, name.slice(0, 2)))
-      }),
+      writing(() =>
+        writeAtomically(files, temporary(), chunks, async () => {
+          const name = await nameAtEnd()
+          return name === undefined ? undefined : placeFor(name)
+        }),
+      ),
     async readStream(name) {
-      const handle = await absentAsUndefined(() => files.open(pathOf(name), 'r'))
-      return handle?.createReadStream({ highWaterMark: 1 << 18 })
+      const path = pathOf(name)
+      const fd = await absentAsUndefined(() => files.open(path, 'r'))
+      return fd === undefined ? undefined : createReadStream(path, { fd, highWaterMark: 1 << 18 })
     },
     async *list() {
       for (const shard of ((await absentAsUndefined(() => readdir(folder))) ?? []).sort()) {
@@ -127,7 +128,7 @@ export function folderBlobs(folder: string, options: FolderBlobsOptions = {}): B
 }
 
 async function statOf(name: string, path: string): Promise<BlobEntry | undefined> {
-  const found = await absentAsUndefined(() => stat(path))
+  const found = await absentAsUndefined(async () => statSync(path))
   return found && { name, size: found.size, modified: found.mtimeMs }
 }
 

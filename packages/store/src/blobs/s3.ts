@@ -1,5 +1,6 @@
 import { RegimenError } from '@regimen/core'
 import type { AwsClient } from 'aws4fetch'
+import { sha256 } from '../log.ts'
 import type { BlobDriver, BlobEntry } from './driver.ts'
 
 /** Where {@link s3Blobs} keeps its objects. */
@@ -21,7 +22,7 @@ export interface S3BlobsOptions {
 /**
  * Keeps blobs in S3 or any storage that speaks its protocol (MinIO, Ceph, R2), for stores that several machines share. Needs the
  * package `aws4fetch`, loaded on first use. An object appears whole or not at all, and is durable when the call returns, by the
- * service's own promise. Streams are buffered in memory; for files beyond that use `folderBlobs`.
+ * service's own promise; the hash of what is sent is signed, so that nothing is altered on the way. Streams are buffered in memory; for files beyond that use `folderBlobs`.
  *
  * ```ts no-run
  * import { s3Blobs } from '@regimen/store'
@@ -37,11 +38,12 @@ export function s3Blobs(options: S3BlobsOptions): BlobDriver {
   const base = `${endpoint.replace(/\/+$/, '')}/${encodeURIComponent(bucket)}`
   const urlOf = (name: string): string => `${base}/${prefix}${name}`
   let opening: Promise<AwsClient> | undefined
-  const send = async (url: string, init: RequestInit, allowed: readonly number[] = []): Promise<Response> => {
+  const send = async (url: string, init: Sent, allowed: readonly number[] = []): Promise<Response> => {
     opening ??= connect({ ...credentials, region, service: 's3' })
     let response: Response
     try {
-      response = await (await opening).fetch(url, init)
+      const headers = { ...init.headers, 'x-amz-content-sha256': sha256(init.body ?? '') }
+      response = await (await opening).fetch(url, { ...init, headers } as RequestInit)
     } catch (error) {
       throw failed(`${init.method} ${url}: ${String(error)}`, error)
     }
@@ -72,7 +74,7 @@ export function s3Blobs(options: S3BlobsOptions): BlobDriver {
       const bytes = new Uint8Array(await response.arrayBuffer())
       return response.status === 404 ? undefined : bytes
     },
-    write: async (name, bytes) => void (await send(urlOf(name), { method: 'PUT', body: bytes as BodyInit })),
+    write: async (name, bytes) => void (await send(urlOf(name), { method: 'PUT', body: bytes })),
     async *list() {
       let token: string | undefined
       do {
@@ -95,6 +97,13 @@ export function s3Blobs(options: S3BlobsOptions): BlobDriver {
       await remove(name)
     },
   }
+}
+
+/** A request before it is signed. */
+interface Sent {
+  readonly method: string
+  readonly headers?: { readonly [name: string]: string }
+  readonly body?: Uint8Array
 }
 
 /** A field of S3's flat XML; tokens may hold escaped characters. */

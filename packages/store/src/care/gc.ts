@@ -1,8 +1,9 @@
 import { check, describe } from '@regimen/core'
+import type { BlobRef } from '../blobs/blobs.ts'
 import type { BlobEntry } from '../blobs/driver.ts'
 import { type Catalogue, refsOf, type Version } from '../catalogue.ts'
 import type { Engine } from '../engine.ts'
-import type { LogRecord } from '../log.ts'
+import { dataOf, type LogRecord } from '../log.ts'
 
 /** What garbage collection may take. */
 export interface GcOptions {
@@ -88,10 +89,9 @@ export function neededBlobs(catalogue: Catalogue): Set<string> {
   return needed
 }
 
-function blobsOf({ type, data }: LogRecord): string[] {
-  if (type === 'store/publish') return refsOf(data as never as Version).map(({ blob }) => blob)
-  if (type === 'store/steps') return [data.blob as string]
-  if (type === 'store/run-end')
-    return Object.values(data.files as { [name: string]: { blob: string } }).map((ref) => ref.blob)
-  return []
+function blobsOf(record: LogRecord): string[] {
+  if (record.type === 'store/publish') return refsOf(dataOf<Version>(record)).map(({ blob }) => blob)
+  if (record.type === 'store/steps') return [dataOf<BlobRef>(record).blob]
+  if (record.type !== 'store/run-end') return []
+  return Object.values(dataOf<{ files: { [name: string]: BlobRef } }>(record).files).map(({ blob }) => blob)
 }

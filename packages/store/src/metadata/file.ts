@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
+import { fstatSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { RegimenError } from '@regimen/core'
 import { codeOf, explained, type FileOperations, syncFolder, systemFiles } from '../files.ts'
@@ -37,8 +37,8 @@ const HEADER = /^([0-9a-f]{64}) (\d{1,9}) /
  */
 export function fileMetadata(path: string, options: FileMetadataOptions = {}): MetadataDriver {
   const { readOnly = false, files = systemFiles } = options
-  let writer: FileHandle | undefined
-  let reader: FileHandle | undefined
+  let writer: number | undefined
+  let reader: number | undefined
   let broken: unknown
   let head: LogHead = EMPTY_LOG
   /** Where the first unread byte is, and where each record's line starts. */
@@ -49,8 +49,8 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
   const notes: LogNote[] = []
   const known = new Map<string, number>([[EMPTY_LOG.hash, 0]])
 
-  const openReader = async (): Promise<FileHandle | undefined> => {
-    if (reader) return reader
+  const openReader = async (): Promise<number | undefined> => {
+    if (reader !== undefined) return reader
     try {
       reader = await files.open(path, 'r')
     } catch (error) {
@@ -62,14 +62,14 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
   /** Takes the lines that were appended since the last look. */
   const catchUp = async (): Promise<void> => {
     const file = await openReader()
-    if (!file) return
-    const size = (await file.stat()).size
+    if (file === undefined) return
+    const size = fstatSync(file).size
     if (size < at) throw damaged(`${path} shrank from ${at} to ${size} bytes`)
     let rest: Uint8Array = new Uint8Array(0)
     let offset = at
     while (offset < size) {
       const chunk = new Uint8Array(Math.min(CHUNK, size - offset))
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, offset)
+      const bytesRead = readSync(file, chunk, 0, chunk.length, offset)
       if (bytesRead === 0) break
       const bytes =
         rest.length === 0 ? chunk.subarray(0, bytesRead) : Buffer.concat([rest, chunk.subarray(0, bytesRead)])
@@ -126,8 +126,8 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
   }
   const beaten = new Set<string>()
 
-  const openWriter = async (): Promise<FileHandle> => {
-    if (writer) return writer
+  const openWriter = async (): Promise<number> => {
+    if (writer !== undefined) return writer
     await files.mkdir(dirname(path))
     writer = await files.open(path, 'a')
     await syncFolder(files, dirname(path))
@@ -157,7 +157,7 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
       await files.sync(file)
     } catch (error) {
       // After a failed fsync the kernel may have dropped the pages: only a new look tells what is there.
-      if (writer) broken = error
+      if (writer !== undefined) broken = error
       throw explained(error, WHERE, `${path} cannot be appended to`)
     }
     await catchUp()
@@ -173,7 +173,7 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
     const file = (await openReader())!
     const first = starts[from - 1]!
     const bytes = Buffer.alloc(starts[end - 1]! + lengths[end - 1]! - first)
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, first)
+    const bytesRead = readSync(file, bytes, 0, bytes.length, first)
     const lines: LogLine[] = []
     for (let i = from - 1; i < end; i++) {
       const start = starts[i]! - first
@@ -195,8 +195,7 @@ export function fileMetadata(path: string, options: FileMetadataOptions = {}): M
         return [...notes]
       }),
     async close() {
-      await writer?.close()
-      await reader?.close()
+      for (const file of [writer, reader]) if (file !== undefined) await files.close(file)
       writer = undefined
       reader = undefined
     },
