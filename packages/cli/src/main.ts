@@ -34,12 +34,13 @@ export async function main(args: readonly string[], around: Surroundings): Promi
   const json = args.includes('--json')
   const terminal = openTerminal({ ...around, quiet: json })
   const context: CommandContext = { terminal, signal: around.signal, json }
-  const program = describeCommands(context)
-  program.configureOutput({
+  // Commands take these settings from the program when they are made.
+  const program = new Command('regimen').exitOverride().configureOutput({
     writeOut: (text) => void around.out.write(text),
     writeErr: (text) => void around.err.write(text),
     getOutHelpWidth: () => terminal.width,
   })
+  describeCommands(program, context)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return Number(process.exitCode ?? 0)
@@ -58,23 +59,18 @@ export async function main(args: readonly string[], around: Surroundings): Promi
   }
 }
 
-function describeCommands(context: CommandContext): Command {
-  const program = new Command('regimen')
+function describeCommands(program: Command, context: CommandContext): void {
+  program
     .description('Trading systems that keep learning: regimes, adaptive walk-forward runs, versioned models.')
     .version(VERSION)
     .option('--json', 'one JSON value on standard output instead of text')
-    .exitOverride()
     .showHelpAfterError('(regimen --help tells what there is)')
     .addHelpText(
       'after',
-      '\nExamples:\n  regimen run                               a simulated market, ending in a report\n  regimen run --data prices.csv             your own series\n  regimen regimes prices.csv                which regime is in force?\n  regimen store list runs/latest/store      what was trained and promoted',
+      '\nExamples:\n  regimen run                               a simulated market, ending in a report\n  regimen run --data prices.csv             your own series\n  regimen regimes prices.csv                which regime is it?\n  regimen store list runs/latest/store      what was trained and promoted',
     )
   const command = (of: Command, name: string, text: string): Command =>
-    of
-      .command(name)
-      .description(text)
-      .option('--json', 'one JSON value on standard output instead of text')
-      .exitOverride()
+    of.command(name).description(text).option('--json', 'one JSON value on standard output instead of text')
   const market = new Option('--market <name>', 'simulated market, where no file is given').choices(marketNames())
 
   command(
@@ -92,7 +88,6 @@ function describeCommands(context: CommandContext): Command {
     .option('--meta-epochs <n>', 'iterations of meta-training (200)', number)
     .option('--inner-steps <n>', 'steps of an adaptation (2)', number)
     .option('--support <n>', 'samples of an adaptation (32)', number)
-    .addOption(new Option('--device <name>', 'where nets run').choices(['cpu', 'gpu', 'auto']))
     .option('--config <file>', 'JSON file with any of these; flags win')
     .option('--seed <n>', 'same seed, same result (7)', number)
     .option('--no-baselines', 'leave out the arms to compare with')
@@ -142,7 +137,6 @@ function describeCommands(context: CommandContext): Command {
     const { doctorCommand } = await import('./commands/doctor.ts')
     await doctorCommand(context)
   })
-  return program
 }
 
 function describeStore(

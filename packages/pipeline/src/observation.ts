@@ -1,4 +1,4 @@
-import { type ArrayLeaf, arrayLeaf, type Infer, schema } from '@regimen/core'
+import { type ArrayLeaf, arrayLeaf, type Schema, schema } from '@regimen/core'
 
 /** What a model knows of the market at the close of a bar. It is learned from once its label is known. */
 export interface Observation {
@@ -18,7 +18,7 @@ export interface Observation {
   readonly scale: number
 }
 
-type SavedObservation = {
+export type SavedObservation = {
   readonly row: number
   readonly time: number
   readonly features: ArrayLeaf<'float32'>
@@ -28,7 +28,7 @@ type SavedObservation = {
   readonly scale: number
 }
 
-export const observationSchema = schema.object({
+export const observationSchema: Schema<SavedObservation> = schema.object({
   row: schema.integer({ min: 0 }),
   time: schema.number(),
   features: schema.leaf('float32', [null]),
@@ -48,6 +48,6 @@ export function saveObservation(of: Observation): SavedObservation {
   }
 }
 
-export function loadObservation(saved: Infer<typeof observationSchema>): Observation {
+export function loadObservation(saved: SavedObservation): Observation {
   return { ...saved, features: saved.features.data, regimes: saved.regimes.data, ahead: saved.ahead.data }
 }

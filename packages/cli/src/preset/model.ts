@@ -104,6 +104,11 @@ export function regimeNames(snapshot: Snapshot): string[] {
   })
 }
 
+/** The hidden Markov model of a stored model. */
+export function regimesOf(snapshot: Snapshot): HmmModel {
+  return filterOf(snapshot).model
+}
+
 type FilterConfig = { readonly model: HmmModel; readonly belief?: readonly number[] }
 
 function filterOf(snapshot: Snapshot): FilterConfig {

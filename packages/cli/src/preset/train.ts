@@ -8,7 +8,7 @@ import {
   type Snapshot,
   toSegments,
 } from '@regimen/core'
-import { type Bars, featureSet, fitScaler, type ScalerModel, sliceBars } from '@regimen/market'
+import { type Bar, type Bars, featureSet, fitScaler, type ScalerModel, sliceBars } from '@regimen/market'
 import { metaTrain, modelToSnapshot, sampleSegments, type TaskSampler } from '@regimen/meta'
 import {
   createForecast,
@@ -20,7 +20,7 @@ import {
   stackModel,
 } from '@regimen/pipeline'
 import { fitHmm, type HmmModel, onlineHmm } from '@regimen/regimes'
-import { assemble, type Beginning, type TrainedParts } from './model.ts'
+import { assemble, type Beginning, regimesOf, type TrainedParts } from './model.ts'
 import { densityLearner, type MeanParams, meanNet } from './nets.ts'
 import type { PresetSettings } from './settings.ts'
 import { timeframeOf } from './timeframe.ts'
@@ -52,10 +52,21 @@ function recorder(samples: Samples): Forecaster {
   }
 }
 
+/** Fewest bars to train on: the features' warm-up, and enough after it for supports and for the regimes. */
+export function fewestBars({ features, support }: PresetSettings, warmup = warmupOf(features)): number {
+  return warmup + 4 * support + 40
+}
+
+function warmupOf(features: readonly string[]): number {
+  return featureSet({ timeframes: ['1d'], volume: false, features }).warmup
+}
+
 /** Options of {@link trainPreset}. */
 export interface TrainOptions extends LongTaskOptions {
   /** Bars of other markets, of the same interval, on which the meta-learner practises too. @default none */
   others?: readonly Bars[]
+  /** A model trained before, whose regimes are followed on instead of being found anew. @default none */
+  after?: Snapshot
 }
 
 /** Runs bars through features and regimes and remembers what came of each. */
@@ -94,7 +105,7 @@ export async function fitParts(
   const n = bars.time.length
   const timeframe = timeframeOf(bars)
   const set = featureSet({ timeframes: [timeframe], volume: false, features: settings.features })
-  const least = set.warmup + 4 * settings.support + 40
+  const least = fewestBars(settings, set.warmup)
   check(n >= least, ID, () => `${n} bars are too few to train on: at least ${least} are needed.`)
   const cut = Math.max(Math.floor(NETS_SHARE * n), set.warmup + 3 * settings.support)
   const scaler = fitScaler(set.batch(bars), { train: { start: 0, end: n } })
@@ -136,27 +147,28 @@ export async function trainPreset(bars: Bars, settings: PresetSettings, options:
   return snapshot
 }
 
-function fitRegimes(bars: Bars, settings: PresetSettings, { signal }: LongTaskOptions): HmmModel {
+function fitRegimes(bars: Bars, settings: PresetSettings, { signal, after }: TrainOptions): HmmModel {
   const rows: number[][] = []
   for (let i = 0; i < bars.time.length; i++) {
-    const bar = { time: 0, open: bars.open[i]!, high: bars.high[i]!, low: bars.low[i]!, close: bars.close[i]! }
-    rows.push(returnAndRange(bar, i > 0 ? bars.close[i - 1]! : bar.open))
+    rows.push(returnAndRange(barOf(bars, i), i > 0 ? bars.close[i - 1]! : bars.open[0]!))
+  }
+  const common = { sticky: 10, tolerance: 1e-6, seed: settings.seed, ...(signal && { signal }) }
+  if (after) {
+    // From where the regimes were, so that they keep their order and a few iterations are enough.
+    const start = regimesOf(after)
+    return fitHmm(rows, { ...common, states: start.states, start, maxIterations: 20 })
   }
   let best: HmmModel | undefined
   for (const states of settings.states) {
-    const hmm = fitHmm(rows, {
-      states,
-      sticky: 10,
-      restarts: 3,
-      maxIterations: 60,
-      tolerance: 1e-6,
-      seed: settings.seed,
-      ...(signal && { signal }),
-    })
+    const hmm = fitHmm(rows, { ...common, states, restarts: 3, maxIterations: 60 })
     if (!best || hmm.bic < best.bic) best = hmm
   }
   check(best !== undefined, ID, () => 'states must name at least one number of regimes.')
   return best!
+}
+
+function barOf({ time, open, high, low, close }: Bars, i: number): Bar {
+  return { time: time[i]!, open: open[i]!, high: high[i]!, low: low[i]!, close: close[i]! }
 }
 
 async function trainMean({ features, z }: Samples, settings: PresetSettings): Promise<MeanParams> {

@@ -7,7 +7,7 @@ import type { PresetSettings } from './settings.ts'
 import { fitParts } from './train.ts'
 
 /** Share of the bars before the first fold; nothing of the folds is known to what was trained on it. */
-const BEFORE = 0.55
+export const BEFORE = 0.55
 const FOLDS = 3
 
 /** A trial of the search. */

@@ -26,8 +26,8 @@ import { regimeRouter } from '@regimen/regimes'
 import { openStore, type Store } from '@regimen/store'
 import { openPreset } from '../preset/model.ts'
 import type { PresetSettings } from '../preset/settings.ts'
-import { type TrainOptions, trainPreset } from '../preset/train.ts'
-import { type TuningTrial, tunePreset } from '../preset/tune.ts'
+import { fewestBars, type TrainOptions, trainPreset } from '../preset/train.ts'
+import { BEFORE, type TuningTrial, tunePreset } from '../preset/tune.ts'
 import { type Arm, sizing, trainRows } from './arms.ts'
 import { columnsSchema, openColumns, saveColumns, take } from './columns.ts'
 import type { RunConfig } from './config.ts'
@@ -139,14 +139,16 @@ export async function adaptiveRun(
     const train = async (context: TrainingContext): Promise<Challenger | undefined> => {
       const { history, row } = context
       onTraining(`training a challenger at bar ${row}`)
-      const pass = { others: source.others, ...(signal && { signal }) }
+      const pass = { others: source.others, after: first.snapshot, ...(signal && { signal }) }
+      const least = fewestBars(settings)
+      const from = history.time.length - WINDOW
+      if (from < least) return undefined
       const tuned =
-        config.trials > 0
-          ? await tunePreset(history, kept, { trials: config.trials, ...pass })
-          : { settings: kept, trials: [] }
+        config.trials > 0 && BEFORE * history.time.length >= least
+          ? await tunePreset(history, settings, { trials: config.trials, ...(signal && { signal }) })
+          : { settings, trials: [] }
       if (tuned.trials.length > 0) tunings.push({ row, trials: tuned.trials })
       // Judged on bars that neither it nor the one in force had seen when they forecast them.
-      const from = history.time.length - WINDOW
       const judgedSnapshot = await trainPreset(sliceBars(history, 0, from), tuned.settings, pass)
       const judged = await openPreset()(judgedSnapshot)
       const { logScore } = await prequential(judged, history, { from, ...pass })
@@ -175,7 +177,6 @@ export async function adaptiveRun(
       others: source.others,
       ...(signal && { signal }),
     })
-    const kept: PresetSettings = { ...settings, states: [first.states] }
     const pipeline = await openPipeline(
       {
         model: openPreset((...one) => void adaptations.push(one)),

@@ -86,12 +86,19 @@ export async function refitArm(
   settings: PresetSettings,
   options: LongTaskOptions,
 ): Promise<Arm> {
-  const snapshots = new Map<number, Snapshot>()
+  let after: Snapshot | undefined
   const improvement: Improvement = {
     every: config.retrain,
-    async train({ history, row }: TrainingContext) {
-      const snapshot = await trainPreset(history, { ...settings, follow: 0 }, trainingOf(source, options))
-      snapshots.set(row, snapshot)
+    async train({ history }: TrainingContext) {
+      const snapshot = await trainPreset(
+        history,
+        { ...settings, follow: 0 },
+        {
+          ...trainingOf(source, options),
+          ...(after && { after }),
+        },
+      )
+      after ??= snapshot
       return { snapshot, reason: 'The schedule.', metrics: {} }
     },
     deployment: {

@@ -1,10 +1,15 @@
-import { type ArrayLeaf, arrayLeaf, type Infer, schema } from '@regimen/core'
+import { type ArrayLeaf, arrayLeaf, type Schema, schema } from '@regimen/core'
 import type { Step } from '@regimen/pipeline'
 
 const NAMES = ['equity', 'target', 'logScore', 'below', 'mean', 'variance', 'regime', 'version'] as const
 const column = schema.leaf('float64', [null])
 
-export const columnsSchema = schema.object({
+/** Columns as a snapshot holds them. */
+export type SavedColumns = {
+  readonly [name in (typeof NAMES)[number] | 'probabilities' | 'regimes']: ArrayLeaf<'float64'>
+}
+
+export const columnsSchema: Schema<SavedColumns> = schema.object({
   equity: column,
   target: column,
   logScore: column,
@@ -35,7 +40,7 @@ export interface Columns {
 }
 
 /** Opens columns, empty or as they were saved. */
-export function openColumns(saved?: Infer<typeof columnsSchema>): Columns {
+export function openColumns(saved?: SavedColumns): Columns {
   const lists = Object.fromEntries(NAMES.map((name) => [name, Array.from(saved?.[name].data ?? [])]))
   const probabilities: Float64Array[] = []
   let at = 0
@@ -46,12 +51,12 @@ export function openColumns(saved?: Infer<typeof columnsSchema>): Columns {
   return { ...(lists as Omit<Columns, 'probabilities'>), probabilities }
 }
 
-export function saveColumns(columns: Columns): Infer<typeof columnsSchema> {
+export function saveColumns(columns: Columns): SavedColumns {
   const leaf = (values: ArrayLike<number>): ArrayLeaf<'float64'> =>
     arrayLeaf('float64', [values.length], Float64Array.from(values))
   const lists = Object.fromEntries(NAMES.map((name) => [name, leaf(columns[name])]))
   return {
-    ...(lists as Omit<Infer<typeof columnsSchema>, 'probabilities' | 'regimes'>),
+    ...(lists as Omit<SavedColumns, 'probabilities' | 'regimes'>),
     probabilities: leaf(columns.probabilities.flatMap((p) => Array.from(p))),
     regimes: leaf(columns.probabilities.map((p) => p.length)),
   }

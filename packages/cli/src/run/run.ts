@@ -38,12 +38,15 @@ export interface FinishedRun {
 export interface MakeRunOptions extends LongTaskOptions {
   /** Folder of the run; made where there is none. */
   folder: string
-  terminal: Terminal
+  /** Where it tells how far it is. @default nowhere */
+  terminal?: Terminal
 }
+
+const SILENT: Terminal = { say: () => {}, progress: () => () => {}, json: () => {}, width: 80 }
 
 /** Makes a whole run, or finishes one that was interrupted, and writes its result. */
 export async function makeRun(config: RunConfig, options: MakeRunOptions): Promise<FinishedRun> {
-  const { folder, terminal, signal } = options
+  const { folder, signal, terminal = SILENT } = options
   const pass = signal ? { signal } : {}
   await makeFolder(folder)
   await claim(folder, config)

@@ -95,11 +95,17 @@ export function adaptingForecaster(options: AdaptingForecasterOptions): Open<For
     const calibration = openCalibration(saved?.calibration)
     let net: AdaptedNet | undefined
 
-    const answer = async ({ features }: Observation): Promise<{ mean: number; deviation: number }> => {
+    // A forecast is asked for again when its return is known; until then nothing was learned.
+    let last: { readonly observation: Observation; readonly mean: number; readonly deviation: number } | undefined
+    const answer = async (observation: Observation): Promise<{ readonly mean: number; readonly deviation: number }> => {
       if (support.length === 0) return { mean: 0, deviation: 1 }
+      if (last?.observation === observation) return last
       net ??= await adapt(toSet(support))
+      const { features } = observation
       const { data } = await net.predict(arrayLeaf('float32', [1, features.length], features))
-      return { mean: data[0]!, deviation: data.length > 1 ? Math.exp(Math.max(-10, Math.min(10, data[1]!)) / 2) : 1 }
+      const deviation = data.length > 1 ? Math.exp(Math.max(-10, Math.min(10, data[1]!)) / 2) : 1
+      last = { observation, mean: data[0]!, deviation }
+      return last
     }
     return {
       async forecast(observation) {
@@ -119,6 +125,7 @@ export function adaptingForecaster(options: AdaptingForecasterOptions): Open<For
         age = 0
         support = mostAlike(known, observation.regimes, samples)
         net = await adapt(toSet(support))
+        last = undefined
         onAdapt?.(observation.row, net.lossBefore, net.lossAfter)
       },
       async snapshot() {

@@ -1,4 +1,4 @@
-import { type Infer, schema } from '@regimen/core'
+import { type Schema, schema } from '@regimen/core'
 import { createForecast, type Forecast } from '../forecast.ts'
 
 /** Bars over which the spread is corrected. */
@@ -12,7 +12,7 @@ const DOUBT = 10
  * Corrects a net's forecasts by its own record, both in units of the scale: means are multiplied by the slope of what came on what
  * was forecast, from 0 to 1, doubted at first; the variance by the mean squared error over what was forecast.
  */
-export interface Calibration {
+export type Calibration = {
   /** Σ forecast · outcome and Σ forecast². */
   product: number
   square: number
@@ -20,14 +20,14 @@ export interface Calibration {
   count: number
 }
 
-export const calibrationSchema = schema.object({
+export const calibrationSchema: Schema<Calibration> = schema.object({
   product: schema.number(),
   square: schema.number({ min: 0 }),
   ratio: schema.number({ min: 0 }),
   count: schema.integer({ min: 0 }),
 })
 
-export function openCalibration(saved?: Infer<typeof calibrationSchema>): Calibration {
+export function openCalibration(saved?: Calibration): Calibration {
   return saved ? { ...saved } : { product: 0, square: 0, ratio: 1, count: 0 }
 }
 

@@ -1,5 +1,6 @@
 import { check, createSnapshot, restore, type Snapshot, schema } from '@regimen/core'
 import type { Forecaster, Open } from '../forecaster.ts'
+import type { Observation } from '../observation.ts'
 import { calibrate, calibrated, calibrationSchema, openCalibration } from './calibration.ts'
 
 /** What {@link streamingForecaster} wraps; the online learner of `@regimen/continual` is one. */
@@ -60,18 +61,27 @@ export function streamingForecaster(options: StreamingForecasterOptions): Open<F
     const saved = from && restore(from, { id: ID, version: 1, state: STATE, children: ['learner'] })
     const learner = await open(saved?.children.learner)
     const calibration = openCalibration(saved?.state.calibration)
+    // A forecast is asked for again when its return is known; until then nothing was learned.
+    let last: { readonly observation: Observation; readonly mean: number } | undefined
+    const answer = async (observation: Observation): Promise<number> => {
+      if (last?.observation === observation) return last.mean
+      const mean = (await learner.predict(observation.features))[0] ?? 0
+      last = { observation, mean }
+      return mean
+    }
     return {
-      async forecast({ features, scale }) {
-        const [mean = 0] = Array.from(await learner.predict(features))
-        return calibrated(calibration, mean, 1, scale)
+      async forecast(observation) {
+        return calibrated(calibration, await answer(observation), 1, observation.scale)
       },
-      async learn({ features, scale, time }, y) {
+      async learn(observation, y) {
+        const { features, scale, time } = observation
         const z = y / scale
-        const [mean = 0] = Array.from(await learner.predict(features))
+        const mean = await answer(observation)
         calibrate(calibration, mean, 1, z)
         if (!learn) return
         const { id } = await learner.observe(features)
         await learner.label(id, z, time)
+        last = undefined
       },
       async snapshot() {
         return createSnapshot({
