@@ -29,7 +29,20 @@ const number = (text: string): number => {
 const numbers = (text: string): number[] => text.split(',').map(number)
 const collect = (text: string, before: string[] = []): string[] => [...before, text]
 
-/** Runs the command line; gives the exit code: 0, 1 when something failed, 2 for wrong input, 130 when interrupted. */
+/**
+ * Runs a command line inside a program of your own; gives the exit code: 0, 1 when something failed, 2 for wrong input, 130 when
+ * interrupted. The command `regimen` is this with the streams of the process.
+ *
+ * ```ts
+ * import { main } from '@regimen/cli'
+ *
+ * let out = ''
+ * const stream = { write: (text: string) => void (out += text) }
+ * const code = await main(['--version'], { out: stream, err: stream, signal: new AbortController().signal })
+ * code // => 0
+ * out // => '0.1.0\n'
+ * ```
+ */
 export async function main(args: readonly string[], around: Surroundings): Promise<number> {
   const json = args.includes('--json')
   const terminal = openTerminal({ ...around, quiet: json })
@@ -67,7 +80,7 @@ function describeCommands(program: Command, context: CommandContext): void {
     .showHelpAfterError('(regimen --help tells what there is)')
     .addHelpText(
       'after',
-      '\nExamples:\n  regimen run                               a simulated market, ending in a report\n  regimen run --data prices.csv             your own series\n  regimen regimes prices.csv                which regime is it?\n  regimen store list runs/latest/store      what was trained and promoted',
+      '\nExamples:\n  regimen run                           a simulated market, ending in a report\n  regimen run --data prices.csv         your own series\n  regimen regimes prices.csv            which regime is in force?\n  regimen store list runs/latest/store  what was trained and promoted',
     )
   const command = (of: Command, name: string, text: string): Command =>
     of.command(name).description(text).option('--json', 'one JSON value on standard output instead of text')

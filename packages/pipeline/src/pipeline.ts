@@ -18,7 +18,11 @@ import { barAt, prequential } from './prequential.ts'
 
 const ID = 'pipeline/run'
 
-const PART = schema.object({ weight: schema.number(), mean: schema.number(), variance: schema.number() })
+const MOMENTS = { mean: schema.number(), variance: schema.number() }
+const FORECAST = schema.object({
+  ...MOMENTS,
+  parts: schema.list(schema.object({ ...MOMENTS, weight: schema.number() })),
+})
 
 const STATE = schema.object({
   rows: schema.integer({ min: 1 }),
@@ -38,7 +42,11 @@ const STATE = schema.object({
       elapsed: schema.integer({ min: 0 }),
       last: schema.number(),
       squares: schema.number(),
-      x: schema.object({ observation: observationSchema, parts: schema.list(PART), era: schema.integer({ min: 0 }) }),
+      x: schema.object({
+        observation: observationSchema,
+        forecast: schema.nullable(FORECAST),
+        era: schema.integer({ min: 0 }),
+      }),
     }),
   ),
 })
@@ -295,17 +303,18 @@ async function replayOrders(
   }
 }
 
-function savePending({
-  x,
-  ...open
-}: ReturnType<ReturnType<typeof openDelayedLabels<Held>>['state']>['pending'][number]): SavedPending {
-  const parts = (x.forecast?.parts ?? []).map((part) => ({ ...part }))
-  return { ...open, x: { observation: saveObservation(x.observation), parts, era: x.era } }
+type Pending = ReturnType<ReturnType<typeof openDelayedLabels<Held>>['state']>['pending'][number]
+
+function savePending({ x, ...open }: Pending): SavedPending {
+  const { observation, forecast, era } = x
+  const parts = forecast?.parts.map((part) => ({ ...part })) ?? []
+  const saved = forecast ? { mean: forecast.mean, variance: forecast.variance, parts } : null
+  return { ...open, x: { observation: saveObservation(observation), forecast: saved, era } }
 }
 
 function loadPending({ x, ...open }: SavedPending): Omit<SavedPending, 'x'> & { x: Held } {
-  const forecast = x.parts.length > 0 ? createForecast(x.parts) : undefined
-  return { ...open, x: { observation: loadObservation(x.observation), era: x.era, forecast } }
+  const { observation, forecast, era } = x
+  return { ...open, x: { observation: loadObservation(observation), forecast: forecast ?? undefined, era } }
 }
 
 function checkOptions({ strategies, interval, horizon = 1, embargo = 0, improvement, history }: PipelineOptions): void {

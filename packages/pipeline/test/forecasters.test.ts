@@ -169,20 +169,27 @@ describe('streaming', () => {
 describe('adapting', () => {
   test('adapts on the observations of the same regime, and again when the regime changes', async () => {
     const seen: [number, number, number][] = []
+    const supports: number[][] = []
     const forecaster = await adaptingForecaster({
-      adapt: averaging,
+      adapt: (set) => {
+        supports.push(Array.from(set.y.data))
+        return averaging(set)
+      },
       samples: 3,
       every: 1000,
       onAdapt: (...event) => void seen.push(event),
     })()
     const at = (row: number, p: number): Observation => observe([p, 1 - p], { row })
     for (let row = 0; row < 6; row++) await forecaster.learn(at(row, row % 2), row % 2 ? 1 : -1)
-    // Rows 1, 3, 5 are of the first regime; the first adaptation comes with the third known return.
+    // The first adaptation comes with the third known return; rows 1, 3, 5 are of the first regime.
     expect(seen.map(([row]) => row)).toEqual([2, 3, 4, 5])
-    expect((await forecaster.forecast(at(9, 1))).mean).toBe(1)
+    expect(supports.at(-1)).toEqual([1, 1, 1])
     await forecaster.learn(at(6, 0), -1)
-    expect((await forecaster.forecast(at(9, 1))).mean).toBe(-1)
+    expect(supports.at(-1)).toEqual([-1, -1, -1])
     expect(seen.at(-1)).toEqual([6, 2, 1])
+    // The same regime again: no adaptation before `every` bars.
+    await forecaster.learn(at(7, 0), -1)
+    expect(seen.length).toBe(5)
   })
 
   test('options', () => {

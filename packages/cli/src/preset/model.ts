@@ -54,9 +54,20 @@ const CONFIG = schema.object({
 })
 
 /**
- * Opens a stored model of the preset. It is what `openPipeline` of `@regimen/pipeline` takes as its `model`.
+ * Makes the opener of stored models of the preset: what `openPipeline` of `@regimen/pipeline` takes as its `model`. `onAdapt` hears
+ * of each adaptation of the meta-learned net.
  *
- * @param onAdapt - hears of each adaptation of the meta-learned net
+ * ```ts
+ * import '@tensorflow/tfjs'
+ * import { openPreset, presetSettings, trainPreset } from '@regimen/cli'
+ * import { simulate } from '@regimen/market'
+ *
+ * const { bars } = simulate('equity-daily', { bars: 500, seed: 1 })
+ * const snapshot = await trainPreset(bars, presetSettings({ members: ['calm', 'levels'] }))
+ * const model = await openPreset()(snapshot)
+ * model.count // => 500
+ * await model.dispose()
+ * ```
  */
 export function openPreset(onAdapt?: OnAdapt): (from?: Snapshot) => Promise<MarketModel> {
   return async (from) => {

@@ -54,7 +54,17 @@ export const PRESET: PresetSettings = {
   seed: 0,
 }
 
-/** Completes settings and checks them. */
+/**
+ * Completes the settings of the preset and checks them.
+ *
+ * ```ts
+ * import { presetSettings } from '@regimen/cli'
+ *
+ * const { states, hidden } = presetSettings({ hidden: 8 })
+ * states // => [6]
+ * hidden // => 8
+ * ```
+ */
 export function presetSettings(over: Partial<PresetSettings> = {}): PresetSettings {
   const settings = { ...PRESET, ...over }
   const where = 'cli/preset'

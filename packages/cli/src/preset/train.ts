@@ -136,6 +136,18 @@ export async function fitParts(
 /**
  * Trains the preset's model on bars of the past and brings it up to date with their last: {@link fitParts}, then everything bar by
  * bar to the end. The same bars, settings and seed give the same bytes.
+ *
+ * ```ts
+ * import '@tensorflow/tfjs'
+ * import { presetSettings, trainPreset } from '@regimen/cli'
+ * import { hashSnapshot } from '@regimen/core'
+ * import { simulate } from '@regimen/market'
+ *
+ * const { bars } = simulate('equity-daily', { bars: 500, seed: 1 })
+ * const settings = presetSettings({ members: ['calm', 'levels'] })
+ * const [one, two] = [await trainPreset(bars, settings), await trainPreset(bars, settings)]
+ * hashSnapshot(one) === hashSnapshot(two) // => true
+ * ```
  */
 export async function trainPreset(bars: Bars, settings: PresetSettings, options: TrainOptions = {}): Promise<Snapshot> {
   const { parts, beginning } = await fitParts(bars, settings, options)

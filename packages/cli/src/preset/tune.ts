@@ -28,6 +28,17 @@ export interface Tuning {
  * Searches how fast the regime forecaster forgets, how much it doubts and how readily the mixture changes its mind: TPE over
  * walk-forward folds of the past, with pruning after each fold. A fold is scored by models that knew only what came before it.
  * The nets take no part in the search, so that it takes a second or two.
+ *
+ * ```ts
+ * import '@tensorflow/tfjs'
+ * import { presetSettings, tunePreset } from '@regimen/cli'
+ * import { simulate } from '@regimen/market'
+ *
+ * const { bars } = simulate('equity-daily', { bars: 900, seed: 1 })
+ * const { trials } = await tunePreset(bars, presetSettings(), { trials: 3 })
+ * // The first trial is what was in force.
+ * trials[0]!.params.prior // => 60
+ * ```
  */
 export async function tunePreset(
   bars: Bars,

@@ -33,7 +33,16 @@ interface LogEntry {
   readonly actor: string
 }
 
-/** Draws a finished run as one HTML file that needs nothing else. */
+/**
+ * Draws a finished run as one HTML file that needs nothing else; `folder` is the run's, with its store.
+ *
+ * ```ts
+ * import { reportOf } from '@regimen/cli'
+ *
+ * // const html = await reportOf(await makeRun(config, { folder }), folder)
+ * typeof reportOf // => 'function'
+ * ```
+ */
 export async function reportOf(run: FinishedRun, folder: string): Promise<string> {
   const { result } = run
   const store = await openStore(join(folder, FILES.store), { readOnly: true })

@@ -44,7 +44,24 @@ export interface MakeRunOptions extends LongTaskOptions {
 
 const SILENT: Terminal = { say: () => {}, progress: () => () => {}, json: () => {}, width: 80 }
 
-/** Makes a whole run, or finishes one that was interrupted, and writes its result. */
+/**
+ * Makes a whole run, or finishes one that was interrupted, and writes its result: the adaptive arm with checkpoints and a store, then
+ * the arms to compare with.
+ *
+ * ```ts
+ * import '@tensorflow/tfjs'
+ * import { mkdtemp } from 'node:fs/promises'
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ * import { makeRun, readConfig, summaryLines } from '@regimen/cli'
+ *
+ * const folder = await mkdtemp(join(tmpdir(), 'run-'))
+ * const config = readConfig({ years: 3, train: 0.5, retrain: 0, metaEpochs: 4, baselines: false }, 'the example')
+ * const { result } = await makeRun(config, { folder })
+ * result.arms.map(({ name }) => name) // => ['adaptive', 'buy and hold', 'true regime']
+ * summaryLines(result)[1]!.startsWith('adaptive') // => true
+ * ```
+ */
 export async function makeRun(config: RunConfig, options: MakeRunOptions): Promise<FinishedRun> {
   const { folder, signal, terminal = SILENT } = options
   const pass = signal ? { signal } : {}
@@ -136,7 +153,19 @@ function checkSource({ bars, name }: Source, config: RunConfig): void {
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
 const between = ({ low, high }: Estimate, digits: number): string => `${low.toFixed(digits)} … ${high.toFixed(digits)}`
 
-/** The table that ends a run. */
+/**
+ * Lays out the tables that end a run.
+ *
+ * ```ts
+ * import { summaryLines } from '@regimen/cli'
+ * import type { RunResult } from '@regimen/cli'
+ *
+ * const flat = { value: 0, low: 0, high: 0 }
+ * const arm = { name: 'idle', annualReturn: 0, volatility: 0, sharpe: flat, maxDrawdown: 0, turnover: 0 }
+ * const result = { arms: [arm], comparisons: [] } as unknown as RunResult
+ * summaryLines(result)[1]!.slice(0, 4) // => 'idle'
+ * ```
+ */
 export function summaryLines({ arms, comparisons }: RunResult): string[] {
   const rows = arms.map((arm) => [
     arm.name,

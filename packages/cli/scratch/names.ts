@@ -1,3 +1,0 @@
-import { featureSet } from '@regimen/market'
-
-console.log(featureSet({ timeframes: ['1d'] }).names.join(' '))
