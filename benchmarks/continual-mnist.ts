@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { openTrainer, type Strategy, type TaskData } from '@regimen/continual'
 import { createRng } from '@regimen/core'
@@ -13,9 +13,10 @@ interface Digits {
   readonly y: Uint8Array
 }
 
+/** A task is made when it is needed: ten permutations of all digits would fill the memory. */
 interface Split {
-  readonly train: TaskData
-  readonly test: TaskData
+  train(): TaskData
+  test(): TaskData
 }
 
 function digits(context: BenchContext, part: string): Digits | undefined {
@@ -36,7 +37,7 @@ function permuted({ x, y }: Digits, order: ArrayLike<number>): TaskData {
   return { x: moved, y }
 }
 
-type Scenario = 'task' | 'domain' | 'class'
+type Scenario = 'permuted' | 'task' | 'domain' | 'class'
 
 /** Digits 0 and 1, then 2 and 3, …: the class, or in the domain scenario which of the two. */
 function pair({ x, y }: Digits, k: number, scenario: Scenario): TaskData {
@@ -49,11 +50,18 @@ function pair({ x, y }: Digits, k: number, scenario: Scenario): TaskData {
 
 // Bytes of 200 remembered samples a task.
 const MEMORY = 200 * (4 * (PIXELS + 1) + 4)
+/** λ to choose from. */
+const LAMBDAS: { readonly [method: string]: readonly number[] } = {
+  ewc: [30, 100, 300, 1000],
+  online_ewc: [30, 100, 300, 1000],
+  si: [0.3, 1, 3],
+}
+
 const METHODS: { readonly [name: string]: (tasks: number, lambda: number) => Strategy } = {
   none: () => ({}),
   ewc: (_, lambda) => ({ penalty: { kind: 'ewc', lambda } }),
   online_ewc: (_, lambda) => ({ penalty: { kind: 'ewc', lambda, anchors: 'latest', decay: 1 } }),
-  si: () => ({ penalty: { kind: 'si', lambda: 1 } }),
+  si: (_, lambda) => ({ penalty: { kind: 'si', lambda } }),
   lwf: () => ({ distill: { weight: 1 } }),
   a_gem: (tasks) => ({ constraint: { kind: 'a-gem', bytes: tasks * (MEMORY + 1600) } }),
   gem: () => ({ constraint: { kind: 'gem', bytes: MEMORY, batch: 128 } }),
@@ -61,88 +69,173 @@ const METHODS: { readonly [name: string]: (tasks: number, lambda: number) => Str
   der_plus_plus: (tasks) => ({ replay: { bytes: tasks * (MEMORY + 8000), logits: 0.5, labels: 1 } }),
 }
 
-async function follow(splits: readonly Split[], strategy: Strategy, sizes: number[], epochs: number, seed: number) {
-  const trainer = openTrainer({
-    net: mlp({ sizes }),
-    inputs: PIXELS,
-    outputs: sizes.at(-1)!,
-    batchSize: 64,
-    seed,
-    strategy,
+/** Tasks of a scenario; a seed names its permutations. */
+function tasksOf(scenario: Scenario, count: number, seed: string, train: Digits, test: Digits): Split[] {
+  return Array.from({ length: count }, (_, k) => {
+    if (scenario !== 'permuted') {
+      return { train: () => pair(train, k, scenario), test: () => pair(test, k, scenario) }
+    }
+    const order = createRng(`permutation/${seed}/${k}`).permutation(PIXELS)
+    return { train: () => permuted(train, order), test: () => permuted(test, order) }
   })
-  for (const { train } of splits) await trainer.learn(train, { epochs })
-  let sum = 0
-  for (const { test } of splits) sum += (await trainer.accuracy(test)) / splits.length
-  await trainer.dispose()
-  return sum
 }
 
+async function follow(
+  splits: readonly Split[],
+  strategy: Strategy | 'joint',
+  outputs: number,
+  run: Run,
+): Promise<number> {
+  const trainer = openTrainer({
+    net: mlp({ sizes: [PIXELS, 100, 100, outputs] }),
+    inputs: PIXELS,
+    outputs,
+    batchSize: 64,
+    seed: run.seed,
+    strategy: strategy === 'joint' ? {} : strategy,
+  })
+  try {
+    if (strategy === 'joint') await trainer.learn(joined(splits), { epochs: run.epochs })
+    else for (const split of splits) await trainer.learn(split.train(), { epochs: run.epochs })
+    let sum = 0
+    for (const split of splits) sum += (await trainer.accuracy(split.test())) / splits.length
+    return sum
+  } catch (error) {
+    // λ too large for the rate: a candidate that loses, not a failed benchmark.
+    if ((error as { code?: string }).code === 'DIVERGED') return 0
+    throw error
+  } finally {
+    await trainer.dispose()
+  }
+}
+
+/** All tasks as one; in the task scenario it may answer with every class in training and with a task's own in the test. */
 function joined(splits: readonly Split[]): TaskData {
-  const count = splits.reduce((sum, { train }) => sum + train.y.length, 0)
-  const x = new Float32Array(count * PIXELS)
-  const y = new Uint8Array(count)
+  const all = splits.map((split) => split.train())
+  const x = new Float32Array(all.reduce((sum, one) => sum + one.x.length, 0))
+  const y = new Uint8Array(x.length / PIXELS)
   let at = 0
-  for (const { train } of splits) {
-    x.set(train.x, at * PIXELS)
-    y.set(train.y, at)
-    at += train.y.length
+  for (const one of all) {
+    x.set(one.x, at * PIXELS)
+    y.set(one.y, at)
+    at += one.y.length
   }
   return { x, y }
 }
 
+interface Run {
+  readonly seed: string
+  readonly epochs: number
+}
+
+interface Cell {
+  readonly key: string
+  readonly accuracy: number
+  readonly cpu: number
+}
+
+const part = ({ x, y }: Digits, from: number, to: number): Digits => ({
+  x: x.subarray(from * PIXELS, to * PIXELS),
+  y: y.subarray(from, to),
+})
+
 export default bench({
   name: 'continual-mnist',
-  description: 'permuted and split MNIST: what each strategy keeps, beside joint training',
+  description:
+    'permuted and split MNIST: what each strategy keeps, beside joint training. --out=FILE keeps finished cells and goes on from them, --minutes=N stops early',
   async run(context): Promise<BenchResult> {
     const [train, test] = [digits(context, 'train10k'), digits(context, 'test10k')]
     if (!train || !test) return { figures: { skipped: 'no digits found; set REGIMEN_DATA' } }
     const quick = context.flag('quick')
     const seeds = context.number('seeds', quick ? 1 : 5)
-    const tasks = context.number('tasks', quick ? 3 : 10)
-    const epochs = context.number('epochs', quick ? 2 : 5)
-    const lambda = context.number('lambda', 100)
-    const only = context.args
-      .find((arg) => arg.startsWith('--only='))
-      ?.slice(7)
-      .split(',')
-    const methods = Object.entries(METHODS).filter(([name]) => !only || only.includes(name))
-    const figures: { [name: string]: number } = {}
-    const add = (name: string, value: number): void => {
-      figures[name] = (figures[name] ?? 0) + value / seeds
-      context.log(`${name}: ${value.toFixed(4)}`)
-    }
-    for (let seed = 0; seed < seeds; seed++) {
-      const splits = Array.from({ length: tasks }, (_, k) => {
-        const order = createRng(`permutation/${seed}/${k}`).permutation(PIXELS)
-        return { train: permuted(train, order), test: permuted(test, order) }
-      })
-      const sizes = [PIXELS, 100, 100, 10]
-      for (const [name, strategy] of methods) {
-        add(`permuted_${name}`, await follow(splits, strategy(tasks, lambda), sizes, epochs, seed))
+    const epochs = context.number('epochs', quick ? 1 : 5)
+    const counts = { permuted: context.number('tasks', quick ? 3 : 10), task: 5, domain: 5, class: 5 }
+    const until = performance.now() + 60_000 * context.number('minutes', 1e6)
+    const list = (name: string): string[] | undefined =>
+      context.args
+        .find((arg) => arg.startsWith(`--${name}=`))
+        ?.slice(name.length + 3)
+        .split(',')
+    const scenarios = (Object.keys(counts) as Scenario[]).filter((one) => list('scenario')?.includes(one) ?? true)
+    const methods = [...Object.keys(METHODS), 'joint'].filter((name) => list('only')?.includes(name) ?? true)
+    const out = list('out')?.[0]
+    const known = new Map<string, Cell>()
+    if (out && existsSync(out)) {
+      // A line that a kill cut short is computed again.
+      for (const line of readFileSync(out, 'utf8').split('\n')) {
+        if (!line.endsWith('}')) continue
+        const cell = JSON.parse(line) as Cell
+        known.set(cell.key, cell)
       }
-      const all = { train: joined(splits), test: splits[0]!.test }
-      const joint = openTrainer({ net: mlp({ sizes }), inputs: PIXELS, outputs: 10, batchSize: 64, seed })
-      await joint.learn(all.train, { epochs })
-      let together = 0
-      for (const split of splits) together += (await joint.accuracy(split.test)) / tasks
-      await joint.dispose()
-      add('permuted_joint', together)
-      if (context.flag('permuted')) continue
-      for (const scenario of ['task', 'domain', 'class'] as const) {
-        const pairs = Array.from({ length: 5 }, (_, k) => ({
-          train: pair(train, k, scenario),
-          test: pair(test, k, scenario),
-        }))
-        const outputs = scenario === 'domain' ? 2 : 10
-        for (const [name, strategy] of methods) {
-          add(
-            `${scenario}_${name}`,
-            await follow(pairs, strategy(5, lambda), [PIXELS, 100, 100, outputs], epochs, seed),
+    }
+    let late = false
+    const cellOf = async (key: string, compute: () => Promise<number>): Promise<number | undefined> => {
+      const found = known.get(key)
+      if (found) return found.accuracy
+      late ||= performance.now() > until
+      if (late) return undefined
+      const begin = process.cpuUsage()
+      const accuracy = await compute()
+      const used = process.cpuUsage(begin)
+      const cell = { key, accuracy, cpu: (used.user + used.system) / 1e6 }
+      known.set(key, cell)
+      if (out) appendFileSync(out, `${JSON.stringify(cell)}\n`)
+      context.log(`${key}: ${accuracy.toFixed(4)} (${cell.cpu.toFixed(1)} CPU s)`)
+      return accuracy
+    }
+    const outputsOf = (scenario: Scenario): number => (scenario === 'domain' ? 2 : 10)
+    /** The best λ on other permutations and on training digits that were held back; the test digits are not looked at. */
+    const lambdaOf = async (scenario: Scenario, method: string): Promise<number | undefined> => {
+      const candidates = LAMBDAS[method]
+      if (!candidates || quick) return candidates?.[1] ?? 0
+      const scores: number[] = []
+      const held = train.y.length - 2000
+      const splits = tasksOf(
+        scenario,
+        counts[scenario],
+        'choice',
+        part(train, 0, held),
+        part(train, held, train.y.length),
+      )
+      for (const lambda of candidates) {
+        const score = await cellOf(`choice/${scenario}/${counts[scenario]}x${epochs}/${method}/${lambda}`, () =>
+          follow(splits, METHODS[method]!(splits.length, lambda), outputsOf(scenario), { seed: 'choice', epochs }),
+        )
+        if (score === undefined) return undefined
+        scores.push(score)
+      }
+      return candidates[scores.indexOf(Math.max(...scores))]!
+    }
+    const figures: { [name: string]: number | { value: number; note: string } } = {}
+    const means: { [name: string]: number } = {}
+    const results = new Map<string, number[]>()
+    for (let seed = 0; seed < seeds; seed++) {
+      for (const scenario of scenarios) {
+        const splits = tasksOf(scenario, counts[scenario], String(seed), train, test)
+        for (const method of methods) {
+          const lambda = method === 'joint' ? 0 : await lambdaOf(scenario, method)
+          if (lambda === undefined) continue
+          const key = `${scenario}/${counts[scenario]}x${epochs}/${method}/${lambda}/${seed}`
+          const strategy = method === 'joint' ? 'joint' : METHODS[method]!(splits.length, lambda)
+          const accuracy = await cellOf(key, () =>
+            follow(splits, strategy, outputsOf(scenario), { seed: String(seed), epochs }),
           )
+          const name = `${scenario}_${method}`
+          if (accuracy !== undefined) results.set(name, [...(results.get(name) ?? []), accuracy])
         }
       }
     }
-    const ratio = figures.permuted_ewc && figures.permuted_joint ? figures.permuted_ewc / figures.permuted_joint : 0
-    return { figures: { ...figures, ...(ratio ? { ewc_vs_joint: ratio } : {}) } }
+    for (const [name, values] of results) {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+      const deviation = Math.sqrt(
+        values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1),
+      )
+      means[name] = mean
+      figures[name] = { value: mean, note: `${values.length} seeds, standard deviation ${deviation.toFixed(4)}` }
+    }
+    if (means.permuted_ewc && means.permuted_joint) figures.ewc_vs_joint = means.permuted_ewc / means.permuted_joint
+    figures.cpu_minutes = [...known.values()].reduce((sum, cell) => sum + cell.cpu / 60, 0)
+    figures.unfinished = seeds * scenarios.length * methods.length - [...results.values()].flat().length
+    return { figures }
   },
 })

@@ -1,8 +1,16 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
-import { mlp, sgd } from '@regimen/tensor'
+import { sgd } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type OnlineLearner, type OnlineOptions, openOnlineLearner } from '../src/index.ts'
+import { bar, base, feed, gate, killed } from './stream.ts'
+
+const CHILD = fileURLToPath(new URL('./stream-child.ts', import.meta.url))
 
 const opened: { dispose(): Promise<void> }[] = []
 function open<P>(options: OnlineOptions<P>, from?: ReturnType<OnlineLearner<P>['snapshot']>): OnlineLearner<P> {
@@ -13,40 +21,6 @@ function open<P>(options: OnlineOptions<P>, from?: ReturnType<OnlineLearner<P>['
 afterEach(async () => {
   for (const learner of opened.splice(0)) await learner.dispose()
 })
-
-const base = {
-  net: mlp({ sizes: [2, 12, 2] }),
-  inputs: 2,
-  outputs: 2,
-  batchSize: 8,
-  rate: 0.03,
-  seed: 3,
-  strategy: {
-    replay: { bytes: 4000 },
-    penalty: { kind: 'ewc' as const, lambda: 1, anchors: 'latest' as const, decay: 0.5 },
-  },
-}
-const gate = { bytes: 2000, every: 5, samples: 32, tolerance: 0 }
-
-const bar = (t: number): { x: number[]; y: number } => {
-  const rng = createRng(`bar/${t}`)
-  const x = [rng.normal(), rng.normal()]
-  return { x, y: x[0]! + x[1]! > 0 ? 1 : 0 }
-}
-
-/** Feeds bars `from` to `until`, whose labels come `delay` bars later; ids are the bars' numbers. */
-async function feed(
-  learner: OnlineLearner<unknown>,
-  from: number,
-  until: number,
-  delay = 3,
-  flip = false,
-): Promise<void> {
-  for (let t = from; t < until; t++) {
-    await learner.observe(bar(t).x)
-    if (t >= delay) await learner.label(t - delay, flip ? 1 - bar(t - delay).y : bar(t - delay).y, t)
-  }
-}
 
 describe('openOnlineLearner', () => {
   it('tests before it trains, with labels that come late', async () => {
@@ -113,30 +87,57 @@ describe('openOnlineLearner', () => {
     expect(() => open({ ...base, gate: { bytes: 3 } })).toThrow('too small for one sample')
   })
 
-  it('killed anywhere, continues from its last snapshot to the identical next state', {
-    timeout: 600_000,
-  }, async () => {
-    const kills = process.env.REGIMEN_FULL === '1' ? 200 : 4
-    const options = { ...base, gate, consolidateEvery: 4 }
-    const whole = open(options)
-    const bars = 12 * kills
-    await feed(whole, 0, bars)
-    const rng = createRng('kills')
-    let saved = open(options).snapshot()
-    let done = 0
-    for (let kill = 0; kill < kills; kill++) {
-      // What the next life does after its last snapshot is lost, even in the middle of an update.
-      const life = open(options, decodeSnapshot(encodeSnapshot(saved)))
-      const reached = kill === kills - 1 ? bars : Math.min(bars, done + rng.int(0, 24))
-      await feed(life, done, reached)
-      saved = life.snapshot()
-      done = reached
-      const lost = feed(life, done, done + rng.int(1, 12)).catch(() => undefined)
-      if (rng.uniform() < 0.5) await lost
-      await life.dispose()
-      await lost
+  it('resumes from any snapshot to the identical next state', async () => {
+    const whole = open(killed)
+    let life = open(killed)
+    for (const [from, until] of [
+      [0, 5],
+      [5, 29],
+      [29, 60],
+    ] as const) {
+      await feed(life, from, until)
+      life = open(killed, decodeSnapshot(encodeSnapshot(life.snapshot())))
     }
-    expect(done).toBe(bars)
-    expect(saved).toEqual(whole.snapshot())
+    await feed(whole, 0, 60)
+    expect(life.snapshot()).toEqual(whole.snapshot())
+  })
+
+  it('killed by the system anywhere, ends where a life without a death ends', { timeout: 3_600_000 }, async () => {
+    const kills = process.env.REGIMEN_FULL === '1' ? 200 : 1
+    const bars = 24 + 4 * kills
+    const folder = mkdtempSync(join(tmpdir(), 'regimen-kill-'))
+    const file = join(folder, 'learner.snapshot')
+    const rng = createRng('kills')
+    /** Lives until so many bars were fed, then a random while longer; or to the end of the stream. */
+    const live = (killAfter: number | undefined): Promise<NodeJS.Signals | null> =>
+      new Promise((resolve, reject) => {
+        const wait = rng.uniform(0, 8)
+        const child = spawn(
+          process.execPath,
+          ['--conditions=@regimen/source', '--import', 'tsx', CHILD, file, String(bars)],
+          { stdio: ['ignore', 'pipe', 'inherit'] },
+        )
+        let fed = 0
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          const before = fed
+          fed += text.length
+          if (killAfter !== undefined && before < killAfter && fed >= killAfter)
+            setTimeout(() => child.kill('SIGKILL'), wait)
+        })
+        child.on('error', reject)
+        child.on('close', (_, signal) => resolve(signal))
+      })
+    try {
+      let died = 0
+      for (let kill = 0; kill < kills; kill++) if ((await live(rng.int(1, 12))) === 'SIGKILL') died++
+      // A life may reach the end before it is killed.
+      expect(died).toBeGreaterThan(kills / 2)
+      expect(await live(undefined)).toBe(null)
+      const whole = open(killed)
+      await feed(whole, 0, bars)
+      expect(decodeSnapshot(readFileSync(file))).toEqual(decodeSnapshot(encodeSnapshot(whole.snapshot())))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })

@@ -1,4 +1,4 @@
-/** Priorities in a tree of sums: changing one, and finding the one under a point of the total, takes log₂ n steps. */
+/** Priorities in a tree of sums: changing one, and finding the one under a point of the total, takes log₈ n steps. */
 export interface SumTree {
   readonly length: number
   /** Sum of all priorities. */
@@ -9,36 +9,66 @@ export interface SumTree {
   find(point: number): number
 }
 
+/** Children of a node: eight float64 are one line of the cache. */
+const WIDE = 8
+
 /**
- * Opens a tree of zeros. Node i is the sum of nodes 2i and 2i + 1 and the leaves lie from n to 2n, for any n, so it takes
- * 16 bytes a leaf. A change sums anew on its way up instead of adding differences: rounding errors do not gather.
+ * Opens a tree of zeros, level after level in one array, the leaves first. Node j of a level is the sum of the eight nodes from 8j
+ * of the level below, so a search reads one cache line a level: seven for a million leaves, where a binary tree reads twenty. It
+ * takes at most 16 bytes a leaf. A change sums its line anew on its way up instead of adding a difference: rounding errors do not
+ * gather.
  */
 export function openSumTree(length: number): SumTree {
-  const nodes = new Float64Array(2 * length)
+  // starts[k] is where level k begins and level k − 1 ends; the top level has at most eight nodes.
+  const ends: number[] = [0, length]
+  for (let size = length; size > WIDE; ) {
+    size = Math.ceil(size / WIDE)
+    ends.push(ends.at(-1)! + size)
+  }
+  const starts = Int32Array.from(ends)
+  const levels = starts.length - 1
+  const nodes = new Float64Array(starts[levels]!)
+  let total = 0
   return {
     length,
     get total() {
-      return nodes[1]!
+      return total
     },
-    get: (index) => nodes[length + index]!,
+    get: (index) => nodes[index]!,
     set(index, priority) {
-      let i = length + index
-      nodes[i] = priority
-      for (i >>= 1; i >= 1; i >>= 1) nodes[i] = nodes[2 * i]! + nodes[2 * i + 1]!
+      nodes[index] = priority
+      let j = index
+      for (let level = 0; ; level++) {
+        j >>= 3
+        const first = starts[level]! + (j << 3)
+        const end = Math.min(first + WIDE, starts[level + 1]!)
+        let sum = 0
+        for (let at = first; at < end; at++) sum += nodes[at]!
+        if (level === levels - 1) {
+          total = sum
+          return
+        }
+        nodes[starts[level + 1]! + j] = sum
+      }
     },
     find(point) {
       let rest = point
-      let i = 1
-      while (i < length) {
-        i *= 2
-        const left = nodes[i]!
-        // An empty right side is never entered, even where rounding has left a little of the point.
-        if (rest >= left && nodes[i + 1]! > 0) {
-          rest -= left
-          i++
+      let j = 0
+      for (let level = levels - 1; level >= 0; level--) {
+        const first = starts[level]! + (j << 3)
+        const end = Math.min(first + WIDE, starts[level + 1]!)
+        let chosen = first
+        for (let at = first; at < end; at++) {
+          const value = nodes[at]!
+          // Nothing is found under a zero, even where rounding has left a little of the point behind the last sum.
+          if (value === 0) continue
+          if (at !== chosen && nodes[chosen]! > 0) rest -= nodes[chosen]!
+          chosen = at
+          if (rest < value) break
         }
+        j = chosen - starts[level]!
       }
-      return i - length
+      return j
     },
   }
 }
