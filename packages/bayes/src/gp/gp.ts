@@ -2,6 +2,7 @@ import { check, type Dimension, describe, type Rng } from '@regimen/core'
 import { lbfgs } from '@regimen/core/math'
 import type { TrialRecord } from '../entries.ts'
 import { halton } from '../qmc/halton.ts'
+import { JOE_KUO_DIMENSIONS } from '../qmc/joe-kuo.ts'
 import { sobol } from '../qmc/sobol.ts'
 import type { Sampler, SamplerContext, SamplerSession } from '../sampler.ts'
 import { fromUnit, levelsOf, type Params, type ParamValue, toUnit } from '../space.ts'
@@ -115,7 +116,7 @@ class GpSession implements SamplerSession {
   #spread(number: number, d: number): Float64Array {
     const seed = this.#context.rng(0, 'shift').int(0, 2 ** 31)
     // Categories are coordinates in [0, 1] here, like everything else.
-    return d <= 21 ? sobol(1, d, { skip: number, seed }) : halton(1, d, { skip: number, seed })
+    return d <= JOE_KUO_DIMENSIONS ? sobol(1, d, { skip: number, seed }) : halton(1, d, { skip: number, seed })
   }
 
   /** All usable trials as rows and losses. */
@@ -162,7 +163,7 @@ class GpSession implements SamplerSession {
       this.#fitted = { key, model: fitted }
     }
     const y = data.y.slice(from)
-    return withData(shorten(fitted, stagnation(y)), data.x.slice(from), straighten(y))
+    return withData(fitted, data.x.slice(from), straighten(y))
   }
 
   /** Adds running trials with their predicted values. */
@@ -177,30 +178,6 @@ class GpSession implements SamplerSession {
     const y = Array.from(model.y, (v) => model.mean + model.deviation * v)
     return withData(model, [...old, ...rows], [...y, ...rows.map((row) => predictGaussianProcess(model, row).mean)])
   }
-}
-
-/** Trials since the last improvement worth the name, by a thousandth of the spread. */
-function stagnation(losses: readonly number[]): number {
-  const n = losses.length
-  const mean = losses.reduce((a, b) => a + b, 0) / n
-  const spread = Math.sqrt(losses.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n)
-  let best = Number.POSITIVE_INFINITY
-  let since = 0
-  for (const loss of losses) {
-    since++
-    if (loss < best - 1e-3 * spread) since = 0
-    best = Math.min(best, loss)
-  }
-  return since
-}
-
-/**
- * Shortens the length scales while nothing improves. Scales fitted to few points may be too long, and then the model is sure that
- * there is nothing left to find; shorter ones make it look elsewhere (F. Berkenkamp et al., JMLR 2019).
- */
-function shorten(model: GaussianProcess, stagnant: number): GaussianProcess {
-  const factor = Math.max(0.3, 0.8 ** Math.floor(stagnant / 5))
-  return factor === 1 ? model : { ...model, lengthscales: model.lengthscales.map((l) => l * factor) }
 }
 
 /** The same kernel and scaling on other data. */
