@@ -28,7 +28,7 @@ export interface GpOptions {
    * @default 'auto'
    */
   trustRegion?: boolean | 'auto'
-  /** Trials up to which the kernel is fitted anew for each; beyond, every fourth. @default 50 */
+  /** Trials up to which the kernel is fitted anew for each; beyond, every fourth, and half as often with each doubling. @default 50 */
   refit?: number
 }
 
@@ -154,12 +154,17 @@ class GpSession implements SamplerSession {
   #model(space: readonly Coordinate[], data: { x: number[][]; y: number[] }, from: number): GaussianProcess {
     const n = data.y.length
     const several = this.#context.directions.length > 1
-    const fitTo = n <= this.#options.refit ? n : n - (n % 4)
+    const { refit } = this.#options
+    const fitTo = n <= refit ? n : n - (n % (4 * 2 ** Math.floor(Math.log2(n / Math.max(refit, 1)))))
     const categorical = space.flatMap(({ dimension }, j) => (dimension.type === 'categorical' ? [j] : []))
     const key = `${from}:${fitTo}:${space.length}`
     let fitted = this.#fitted?.key === key && !several ? this.#fitted.model : undefined
     if (!fitted) {
-      fitted = fitGaussianProcess(data.x.slice(from, fitTo), straighten(data.y.slice(from, fitTo)), { categorical })
+      fitted = fitGaussianProcess(data.x.slice(from, fitTo), straighten(data.y.slice(from, fitTo)), {
+        categorical,
+        // So many data leave one maximum worth finding.
+        restarts: fitTo >= 100 ? 1 : 2,
+      })
       this.#fitted = { key, model: fitted }
     }
     const y = data.y.slice(from)
