@@ -1,5 +1,6 @@
 import { type Clock, check, describe, type LongTaskOptions, reportProgress, yieldToEventLoop } from '@regimen/core'
-import type { Study, Told } from './study.ts'
+import type { Study } from './study.ts'
+import type { Told } from './told.ts'
 import { type Trial, TrialPruned } from './trial.ts'
 
 /** What an objective returns: its value, one each for several objectives, or a promise of them. */

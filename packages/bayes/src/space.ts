@@ -1,4 +1,4 @@
-import { type Dimension, decode, encode, RegimenError } from '@regimen/core'
+import { check, checkSpace, type Dimension, decode, describe, encode, RegimenError } from '@regimen/core'
 
 /** A value that a searched parameter takes. */
 export type ParamValue = string | number | boolean | null
@@ -91,4 +91,43 @@ export function contains(dimension: Dimension, value: ParamValue | undefined): b
   if (step === 0) return true
   const steps = (value - dimension.low) / step
   return Math.abs(steps - Math.round(steps)) < 1e-6
+}
+
+/**
+ * Checks a declared space, conditions included, and returns it with its type. A parameter with `when` is searched only where the parameters
+ * named there, which must come before it, have one of the given values; elsewhere it is absent from the point.
+ *
+ * ```ts
+ * import { defineSpace, openStudy } from '@regimen/bayes'
+ *
+ * const space = defineSpace({
+ *   kind: { type: 'categorical', choices: ['ema', 'sma'] },
+ *   decay: { type: 'float', low: 0.9, high: 0.999, when: { kind: 'ema' } },
+ * })
+ * const { kind, decay } = openStudy({ direction: 'minimize' }).ask().suggest(space)
+ * const present = decay !== undefined
+ * present === (kind === 'ema') // => true
+ * ```
+ */
+export function defineSpace<const S extends SearchSpace>(space: S): S {
+  checkSpace(space, 'bayes/space')
+  const names = Object.keys(space)
+  for (const [at, name] of names.entries()) {
+    for (const [parent, wanted] of Object.entries(space[name]!.when ?? {})) {
+      const parentAt = names.indexOf(parent)
+      check(
+        parentAt >= 0 && parentAt < at,
+        'bayes/space',
+        () => `${name}.when must name a parameter that comes before it, got ${describe(parent)}.`,
+      )
+      const dimension = plainDimension(space[parent]!)
+      const values = (Array.isArray(wanted) ? wanted : [wanted]) as ParamValue[]
+      check(
+        dimension.type !== 'categorical' || values.every((value) => dimension.choices.includes(value)),
+        'bayes/space',
+        () => `${name}.when.${parent} must be a choice of ${parent}, got ${describe(wanted)}.`,
+      )
+    }
+  }
+  return space
 }

@@ -1,7 +1,6 @@
 import {
   type Clock,
   check,
-  checkSpace,
   createEvent,
   type Dimension,
   type Direction,
@@ -11,7 +10,6 @@ import {
   Rng,
   systemClock,
 } from '@regimen/core'
-import { hypervolume, paretoFilter } from '@regimen/core/math'
 import {
   type Attribute,
   applyEntry,
@@ -21,10 +19,12 @@ import {
   type StudyEntry,
   type TrialRecord,
 } from './entries.ts'
+import { type CompleteTrial, frontOf, hypervolumes } from './front.ts'
 import { type ObjectiveOutcome, type OptimizeOptions, type OptimizeResult, runTrials } from './optimize.ts'
 import type { Pruner, Sampler, SamplerSession } from './sampler.ts'
-import { checkSame, type Params, type ParamValue, plainDimension, type SearchSpace } from './space.ts'
+import { checkSame, type Params, type ParamValue, type SearchSpace } from './space.ts'
 import { memoryStorage, type StudyStorage } from './storage.ts'
+import { ending, type Told } from './told.ts'
 import { tpe } from './tpe/tpe.ts'
 import { Trial, type TrialHost } from './trial.ts'
 
@@ -49,12 +49,6 @@ export interface StudyOptions {
   /** Receives a `bayes/trial` event for every trial that this process finishes. */
   events?: EventSink
 }
-
-/** A finished trial with its values. */
-export type CompleteTrial = TrialRecord & { readonly values: readonly number[]; readonly value: number }
-
-/** What became of a trial, as `tell` takes it. */
-export type Told = number | readonly number[] | { readonly pruned: true } | { readonly failed: string }
 
 /**
  * A search in progress: asks its sampler for trials, takes their results and keeps every step in its storage. Opened by
@@ -166,9 +160,7 @@ export class Study {
 
   /** The feasible trials that no other one dominates. With one objective, the best ones. */
   get front(): readonly CompleteTrial[] {
-    const feasible = this.completed.filter((trial) => trial.violations.every((v) => v <= 0))
-    if (feasible.length === 0) return []
-    return Array.from(paretoFilter(feasible.map((trial) => this.#losses(trial))), (i) => feasible[i]!)
+    return frontOf(this.completed, this.directions)
   }
 
   /** The complete trials, by number. */
@@ -178,16 +170,7 @@ export class Study {
 
   /** Hypervolume that the front dominates after each complete trial; `reference` in the objectives' own units. */
   hypervolumeHistory(reference: readonly number[]): Float64Array {
-    const sign = this.#signs()
-    const corner = reference.map((r, k) => r * sign[k]!)
-    let front: number[][] = []
-    return Float64Array.from(this.completed, (trial) => {
-      if (trial.violations.every((v) => v <= 0)) {
-        const rows = [...front, this.#losses(trial)]
-        front = Array.from(paretoFilter(rows), (i) => rows[i]!)
-      }
-      return hypervolume(front, corner)
-    })
+    return hypervolumes(this.completed, this.directions, reference)
   }
 
   /**
@@ -223,7 +206,9 @@ export class Study {
       )
     }
     const limits = violations ?? (typeof trial === 'number' ? [] : trial.violations)
-    this.#write([this.#ending(number, told, limits)])
+    this.#write([
+      ending({ number, told, violations: limits, objectives: this.directions.length, time: this.#clock.now() }),
+    ])
     const sink = this.#options.events
     if (sink) {
       sink.emit(
@@ -319,14 +304,6 @@ export class Study {
     this.#storage.close()
   }
 
-  #signs(): number[] {
-    return this.directions.map((direction) => (direction === 'minimize' ? 1 : -1))
-  }
-
-  #losses(trial: CompleteTrial): number[] {
-    return trial.values.map((value, k) => (this.directions[k] === 'minimize' ? value : -value))
-  }
-
   #write(entries: readonly StudyEntry[]): void {
     if (entries.length === 0) return
     this.#storage.append(entries)
@@ -391,25 +368,6 @@ export class Study {
     this.#sync()
     return pruner.prune(trial, { direction: this.directions[0]!, trials: this.#history.trials })
   }
-
-  #ending(number: number, told: Told, violations: readonly number[]): StudyEntry {
-    const end = { t: 'finish', n: number, time: this.#clock.now() } as const
-    if (typeof told === 'object' && 'pruned' in told) return { ...end, state: 'pruned' }
-    if (typeof told === 'object' && 'failed' in told) return { ...end, state: 'failed', error: String(told.failed) }
-    const values = typeof told === 'number' ? [told] : Array.isArray(told) ? (told as number[]) : [Number.NaN]
-    let error: string | undefined
-    if (values.length !== this.directions.length)
-      error = `the objective must return ${this.directions.length} values, got ${values.length}`
-    else if (!values.every(Number.isFinite))
-      error = `the objective must be finite, got ${typeof told === 'number' || Array.isArray(told) ? String(told) : describe(told)}`
-    if (error) return { ...end, state: 'failed', error }
-    return {
-      ...end,
-      state: 'complete',
-      values: [...values],
-      ...(violations.length ? { violations: [...violations] } : {}),
-    }
-  }
 }
 
 function complete(trial: MutableTrial): CompleteTrial {
@@ -439,43 +397,4 @@ function complete(trial: MutableTrial): CompleteTrial {
  */
 export function openStudy(options: StudyOptions): Study {
   return new Study(options)
-}
-
-/**
- * Checks a declared space, conditions included, and returns it with its type. A parameter with `when` is searched only where the parameters
- * named there, which must come before it, have one of the given values; elsewhere it is absent from the point.
- *
- * ```ts
- * import { defineSpace, openStudy } from '@regimen/bayes'
- *
- * const space = defineSpace({
- *   kind: { type: 'categorical', choices: ['ema', 'sma'] },
- *   decay: { type: 'float', low: 0.9, high: 0.999, when: { kind: 'ema' } },
- * })
- * const { kind, decay } = openStudy({ direction: 'minimize' }).ask().suggest(space)
- * const present = decay !== undefined
- * present === (kind === 'ema') // => true
- * ```
- */
-export function defineSpace<const S extends SearchSpace>(space: S): S {
-  checkSpace(space, 'bayes/space')
-  const names = Object.keys(space)
-  for (const [at, name] of names.entries()) {
-    for (const [parent, wanted] of Object.entries(space[name]!.when ?? {})) {
-      const parentAt = names.indexOf(parent)
-      check(
-        parentAt >= 0 && parentAt < at,
-        'bayes/space',
-        () => `${name}.when must name a parameter that comes before it, got ${describe(parent)}.`,
-      )
-      const dimension = plainDimension(space[parent]!)
-      const values = (Array.isArray(wanted) ? wanted : [wanted]) as ParamValue[]
-      check(
-        dimension.type !== 'categorical' || values.every((value) => dimension.choices.includes(value)),
-        'bayes/space',
-        () => `${name}.when.${parent} must be a choice of ${parent}, got ${describe(wanted)}.`,
-      )
-    }
-  }
-  return space
 }

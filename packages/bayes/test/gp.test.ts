@@ -89,7 +89,8 @@ describe('the Gaussian process', () => {
     const b = 1.2 * matern52(1 / 0.9)
     const det = a * a - b * b
     // ½ yᵀK⁻¹y = (a + b)/det, plus ½ ln det + ln 2π, plus the priors' squares.
-    const priors = 0.5 * ((Math.log(0.9) - Math.log(0.35)) ** 2 + Math.log(1.2) ** 2 + ((Math.log(0.1) + 6) / 4) ** 2)
+    // Gamma (3, 6): 6ℓ − 2 ln ℓ.
+    const priors = 6 * 0.9 - 2 * Math.log(0.9) + 0.5 * (Math.log(1.2) ** 2 + ((Math.log(0.1) + 6) / 4) ** 2)
     expect(posterior(theta, new Float64Array(3))).toBeCloseTo(
       (a + b) / det + 0.5 * Math.log(det) + Math.log(2 * Math.PI) + priors,
       10,
@@ -184,7 +185,7 @@ describe('the sampler', () => {
   it('finds the minimum of Branin, .397887, within 35 trials', async () => {
     const study = openStudy({ direction: 'minimize', sampler: gp(), seed: 0 })
     await study.optimize((t) => branin(t.float('x', -5, 10), t.float('y', 0, 15)), { trials: 35 })
-    expect(study.best!.value - 0.39788735).toBeLessThan(2e-2)
+    expect(study.best!.value - 0.39788735).toBeLessThan(5e-3)
   })
 
   it('searches mixed spaces and maximizes', async () => {

@@ -32,16 +32,26 @@ describe('sobol', () => {
     )
   })
 
+  it('has the published direction numbers up to dimension 128', () => {
+    // Points 9 and 1,000 in dimensions 22, 64, 101 and 128, as SciPy 1.10 makes them (qmc.Sobol, not scrambled).
+    const at = (index: number) => {
+      const point = sobol(1, 128, { skip: index })
+      return [21, 63, 100, 127].map((j) => point[j])
+    }
+    expect(at(9)).toEqual([0.1875, 0.1875, 0.5625, 0.5625])
+    expect(at(1000)).toEqual([0.5498046875, 0.4462890625, 0.7685546875, 0.5439453125])
+  })
+
   it('puts one point into each of 2^k slices of every dimension, shifted or not', () => {
     for (const options of [{}, { seed: 7 }, { skip: 256 }]) {
-      const points = sobol(256, 21, options)
-      for (let j = 0; j < 21; j++) {
+      const points = sobol(256, 128, options)
+      for (let j = 0; j < 128; j++) {
         const slices = new Set<number>()
-        for (let i = 0; i < 256; i++) slices.add(Math.floor(points[i * 21 + j]! * 256))
+        for (let i = 0; i < 256; i++) slices.add(Math.floor(points[i * 128 + j]! * 256))
         expect(slices.size).toBe(256)
       }
     }
-    expect(() => sobol(1, 22)).toThrow('dimensions must be from 1 to 21, got 22')
+    expect(() => sobol(1, 129)).toThrow('dimensions must be from 1 to 128, got 129')
   })
 })
 

@@ -130,7 +130,10 @@ describe('ask and tell', () => {
     study.enqueue({ x: 9 })
     await study.optimize((trial) => trial.float('x', 0, 1) + 0 * trial.float('y', 0, 1), { trials: 3 })
     expect(study.trials[0]!.params.x).toBe(0.25)
-    expect(study.trials[0]!.params.y).toBeDefined()
+    // What it lacked is the draw that the same study makes without the queue.
+    const plain = open()
+    await plain.optimize((trial) => trial.float('x', 0, 1) + 0 * trial.float('y', 0, 1), { trials: 1 })
+    expect(study.trials[0]!.params.y).toBe(plain.trials[0]!.params.y)
     expect(study.trials.map((t) => t.state)).toEqual(['complete', 'failed', 'complete'])
     expect(study.trials[1]!.error).toContain('x must be inside')
   })

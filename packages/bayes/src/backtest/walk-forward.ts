@@ -1,8 +1,9 @@
 import { check, describe } from '@regimen/core'
+import type { CompleteTrial } from '../front.ts'
 import { fitGaussianProcess, predictGaussianProcess } from '../gp/gaussian-process.ts'
 import type { ObjectiveOutcome, OptimizeOptions } from '../optimize.ts'
 import { type Params, toUnit } from '../space.ts'
-import { type CompleteTrial, openStudy, type Study, type StudyOptions } from '../study.ts'
+import { openStudy, type Study, type StudyOptions } from '../study.ts'
 import type { Trial } from '../trial.ts'
 
 /** Evaluates one choice of parameters on one fold: trains before it, tests on it, returns the score. */

@@ -47,7 +47,9 @@ export interface GaussianProcess {
 const SQRT5 = Math.sqrt(5)
 /** Below this the kernel matrix of nearby points is singular to rounding. */
 const LEAST_NOISE = 1e-8
-const LENGTH_SCALE = 1
+/** Shape of the gamma prior of the length scales, and its rate for up to six columns. */
+const LENGTH_SHAPE = 3
+const LENGTH_RATE = 6
 
 /** Matérn-5/2 correlation at distance r: (1 + √5 r + 5 r²/3)·e^(−√5 r). */
 export function matern52(r: number): number {
@@ -56,8 +58,10 @@ export function matern52(r: number): number {
 
 /**
  * Fits a Gaussian process with the Matérn-5/2 kernel and one length scale per column (ARD) by maximizing the posterior of its
- * parameters with analytic gradients. Inputs should lie in the unit cube. Priors: length scales log-normal (ln(0.35·√d), 1), so that more columns mean a smoother function and not a needle; signal variance log-normal (0, 1);
- * noise log-normal (−6, 4), as shares of the variance of y. O(n³) per step of the fit: for up to about a thousand rows.
+ * parameters with analytic gradients. Inputs should lie in the unit cube. Priors: length scales gamma (3, 6), its mean of
+ * ½ growing as √(d / 6) beyond six columns, so that more columns mean a smoother function and not a needle; its exponential tail keeps
+ * the model from being sure, after a few points, that a column does not matter. Signal variance log-normal (0, 1); noise log-normal
+ * (−6, 4), as shares of the variance of y. O(n³) per step of the fit: for up to about a thousand rows.
  *
  * ```ts
  * import { fitGaussianProcess, predictGaussianProcess } from '@regimen/bayes'
@@ -249,7 +253,7 @@ export function createPosterior(
   const slopes = new Float64Array(pairs)
   const rates = new Float64Array(d)
   const alpha = new Float64Array(n)
-  const lengthLocation = Math.log(0.35 * Math.sqrt(d))
+  const lengthRate = LENGTH_RATE / Math.sqrt(Math.max(1, d / 6))
   return (theta, gradient) => {
     const signal = Math.exp(theta[d]!)
     const noise = Math.max(fixedNoise ?? Math.exp(theta[d + 1]!), LEAST_NOISE)
@@ -292,7 +296,11 @@ export function createPosterior(
       value += 0.5 * gap * gap
       gradient[k]! += gap / scale
     }
-    for (let k = 0; k < d; k++) prior(k, lengthLocation, LENGTH_SCALE)
+    for (let k = 0; k < d; k++) {
+      const length = Math.exp(theta[k]!)
+      value += lengthRate * length - (LENGTH_SHAPE - 1) * theta[k]!
+      gradient[k]! += lengthRate * length - (LENGTH_SHAPE - 1)
+    }
     prior(d, 0, 1)
     if (fixedNoise === undefined) {
       gradient[d + 1] = Math.exp(theta[d + 1]!) > LEAST_NOISE ? 0.5 * noise * trace : 0

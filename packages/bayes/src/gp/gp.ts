@@ -2,6 +2,7 @@ import { check, type Dimension, describe, type Rng } from '@regimen/core'
 import { lbfgs } from '@regimen/core/math'
 import type { TrialRecord } from '../entries.ts'
 import { halton } from '../qmc/halton.ts'
+import { JOE_KUO_DIMENSIONS } from '../qmc/joe-kuo.ts'
 import { sobol } from '../qmc/sobol.ts'
 import type { Sampler, SamplerContext, SamplerSession } from '../sampler.ts'
 import { fromUnit, levelsOf, type Params, type ParamValue, toUnit } from '../space.ts'
@@ -27,7 +28,7 @@ export interface GpOptions {
    * @default 'auto'
    */
   trustRegion?: boolean | 'auto'
-  /** Trials up to which the kernel is fitted anew for each; beyond, every fourth. @default 50 */
+  /** Trials up to which the kernel is fitted anew for each; beyond, every fourth, and half as often with each doubling. @default 50 */
   refit?: number
 }
 
@@ -115,7 +116,7 @@ class GpSession implements SamplerSession {
   #spread(number: number, d: number): Float64Array {
     const seed = this.#context.rng(0, 'shift').int(0, 2 ** 31)
     // Categories are coordinates in [0, 1] here, like everything else.
-    return d <= 21 ? sobol(1, d, { skip: number, seed }) : halton(1, d, { skip: number, seed })
+    return d <= JOE_KUO_DIMENSIONS ? sobol(1, d, { skip: number, seed }) : halton(1, d, { skip: number, seed })
   }
 
   /** All usable trials as rows and losses. */
@@ -153,16 +154,21 @@ class GpSession implements SamplerSession {
   #model(space: readonly Coordinate[], data: { x: number[][]; y: number[] }, from: number): GaussianProcess {
     const n = data.y.length
     const several = this.#context.directions.length > 1
-    const fitTo = n <= this.#options.refit ? n : n - (n % 4)
+    const { refit } = this.#options
+    const fitTo = n <= refit ? n : n - (n % (4 * 2 ** Math.floor(Math.log2(n / Math.max(refit, 1)))))
     const categorical = space.flatMap(({ dimension }, j) => (dimension.type === 'categorical' ? [j] : []))
     const key = `${from}:${fitTo}:${space.length}`
     let fitted = this.#fitted?.key === key && !several ? this.#fitted.model : undefined
     if (!fitted) {
-      fitted = fitGaussianProcess(data.x.slice(from, fitTo), straighten(data.y.slice(from, fitTo)), { categorical })
+      fitted = fitGaussianProcess(data.x.slice(from, fitTo), straighten(data.y.slice(from, fitTo)), {
+        categorical,
+        // So many data leave one maximum worth finding.
+        restarts: fitTo >= 100 ? 1 : 2,
+      })
       this.#fitted = { key, model: fitted }
     }
     const y = data.y.slice(from)
-    return withData(shorten(fitted, stagnation(y)), data.x.slice(from), straighten(y))
+    return withData(fitted, data.x.slice(from), straighten(y))
   }
 
   /** Adds running trials with their predicted values. */
@@ -177,30 +183,6 @@ class GpSession implements SamplerSession {
     const y = Array.from(model.y, (v) => model.mean + model.deviation * v)
     return withData(model, [...old, ...rows], [...y, ...rows.map((row) => predictGaussianProcess(model, row).mean)])
   }
-}
-
-/** Trials since the last improvement worth the name, by a thousandth of the spread. */
-function stagnation(losses: readonly number[]): number {
-  const n = losses.length
-  const mean = losses.reduce((a, b) => a + b, 0) / n
-  const spread = Math.sqrt(losses.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n)
-  let best = Number.POSITIVE_INFINITY
-  let since = 0
-  for (const loss of losses) {
-    since++
-    if (loss < best - 1e-3 * spread) since = 0
-    best = Math.min(best, loss)
-  }
-  return since
-}
-
-/**
- * Shortens the length scales while nothing improves. Scales fitted to few points may be too long, and then the model is sure that
- * there is nothing left to find; shorter ones make it look elsewhere (F. Berkenkamp et al., JMLR 2019).
- */
-function shorten(model: GaussianProcess, stagnant: number): GaussianProcess {
-  const factor = Math.max(0.3, 0.8 ** Math.floor(stagnant / 5))
-  return factor === 1 ? model : { ...model, lengthscales: model.lengthscales.map((l) => l * factor) }
 }
 
 /** The same kernel and scaling on other data. */

@@ -12,7 +12,8 @@ import {
   type Section,
   scatterChart,
 } from '@regimen/report'
-import type { CompleteTrial, Study } from '../study.ts'
+import type { CompleteTrial } from '../front.ts'
+import type { Study } from '../study.ts'
 import { importance } from './importance.ts'
 
 /**

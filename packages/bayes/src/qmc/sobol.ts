@@ -1,34 +1,5 @@
 import { check, describe, Rng } from '@regimen/core'
-
-/**
- * Primitive polynomials (degree s and middle coefficients a) and initial direction numbers m of dimensions 2 to 21, after
- * Joe & Kuo (new-joe-kuo-6).
- */
-const DIRECTIONS: readonly (readonly number[])[] = [
-  [1, 0, 1],
-  [2, 1, 1, 3],
-  [3, 1, 1, 3, 1],
-  [3, 2, 1, 1, 1],
-  [4, 1, 1, 1, 3, 3],
-  [4, 4, 1, 3, 5, 13],
-  [5, 2, 1, 1, 5, 5, 17],
-  [5, 4, 1, 1, 5, 5, 5],
-  [5, 7, 1, 1, 7, 11, 19],
-  [5, 11, 1, 1, 5, 1, 1],
-  [5, 13, 1, 1, 1, 3, 11],
-  [5, 14, 1, 3, 5, 5, 31],
-  [6, 1, 1, 3, 3, 9, 7, 49],
-  [6, 13, 1, 1, 1, 15, 21, 21],
-  [6, 16, 1, 3, 1, 13, 27, 49],
-  [6, 19, 1, 1, 1, 15, 7, 5],
-  [6, 22, 1, 3, 1, 15, 13, 25],
-  [6, 25, 1, 1, 5, 5, 19, 61],
-  [7, 1, 1, 3, 7, 11, 23, 15, 103],
-  [7, 4, 1, 3, 7, 13, 13, 15, 69],
-]
-
-/** Dimensions that {@link sobol} knows. */
-const MOST = DIRECTIONS.length + 1
+import { JOE_KUO_DIMENSIONS, joeKuo } from './joe-kuo.ts'
 
 /** Options of {@link sobol}. */
 export interface SobolOptions {
@@ -40,7 +11,7 @@ export interface SobolOptions {
 
 /**
  * Generates the first points of Sobol's sequence in [0, 1)^d, row-major: every stretch of 2^k points covers the cube evenly.
- * In up to 21 dimensions; beyond, and for points that are added one at a time without a power of two in mind, see `halton`.
+ * In up to 128 dimensions; beyond, and for points that are added one at a time without a power of two in mind, see `halton`.
  *
  * ```ts
  * import { sobol } from '@regimen/bayes'
@@ -55,9 +26,9 @@ export function sobol(count: number, dimensions: number, options: SobolOptions =
   const where = 'bayes/sobol'
   const { skip = 0, seed } = options
   check(
-    Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= MOST,
+    Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= JOE_KUO_DIMENSIONS,
     where,
-    () => `dimensions must be from 1 to ${MOST}, got ${describe(dimensions)}.`,
+    () => `dimensions must be from 1 to ${JOE_KUO_DIMENSIONS}, got ${describe(dimensions)}.`,
     'Take halton for more.',
   )
   check(
@@ -92,7 +63,10 @@ function directionNumbers(dimension: number): Uint32Array {
     for (let k = 0; k < 32; k++) out[k] = 2 ** (31 - k)
     return out
   }
-  const [s, a, ...m] = DIRECTIONS[dimension - 1]! as [number, number, ...number[]]
+  const [polynomial, ...m] = joeKuo()[dimension - 1]! as [number, ...number[]]
+  const s = m.length
+  // Without its outer bits, which are always set.
+  const a = (polynomial >>> 1) & (2 ** (s - 1) - 1)
   for (let k = 0; k < 32; k++) {
     if (k < s) {
       out[k] = m[k]! * 2 ** (31 - k)

@@ -1,12 +1,13 @@
 import { check } from '@regimen/core'
 import { halton } from '../qmc/halton.ts'
+import { JOE_KUO_DIMENSIONS } from '../qmc/joe-kuo.ts'
 import { sobol } from '../qmc/sobol.ts'
 import type { Sampler } from '../sampler.ts'
 import { fromUnit, type ParamValue } from '../space.ts'
 
 /** Options of {@link quasiRandomSampler}. */
 export interface QuasiRandomOptions {
-  /** `sobol` serves up to 21 parameters, `halton` any number. @default 'sobol' */
+  /** `sobol` serves up to 128 parameters, `halton` any number. @default 'sobol' */
   sequence?: 'sobol' | 'halton'
 }
 
@@ -43,7 +44,7 @@ export function quasiRandomSampler(options: QuasiRandomOptions = {}): Sampler {
           if (names.length === 0) return {}
           const options = { skip: trial.number, seed }
           const row =
-            sequence === 'sobol' && names.length <= 21
+            sequence === 'sobol' && names.length <= JOE_KUO_DIMENSIONS
               ? sobol(1, names.length, options)
               : halton(1, names.length, options)
           const out: { [name: string]: ParamValue } = {}
