@@ -41,13 +41,9 @@ export function summarize(report) {
   return { passed, failed, skipped: (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0) }
 }
 
-/** The program that `npm start` runs: the walking skeleton, else the first example there is. */
+/** The program that `npm start` runs, the command `regimen`, as it was built. */
 export function startTarget(root) {
-  const folder = join(root, 'examples')
-  if (!existsSync(folder)) return undefined
-  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'src', 'main.ts')))
-  const name = names.includes('walking-skeleton') ? 'walking-skeleton' : names.sort()[0]
-  return name === undefined ? undefined : join(folder, name, 'src', 'main.ts')
+  return join(root, 'packages', 'cli', 'dist', 'bin.js')
 }
 
 const env = {
@@ -132,18 +128,9 @@ async function test(args, failedBefore) {
 }
 
 async function start(args) {
-  const target = startTarget(ROOT)
-  if (target === undefined) {
-    console.error('regimen: there is no example to start yet.')
-    return 1
-  }
-  say(`running ${target.slice(ROOT.length + 1)}`)
-  return run(process.execPath, [
-    '--import',
-    pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href,
-    target,
-    ...args,
-  ])
+  const command = ['run', ...args]
+  say(`running regimen ${command.join(' ')}`)
+  return run(process.execPath, [startTarget(ROOT), ...command])
 }
 
 async function main([command, ...args]) {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { installStamp, nodeIsNewEnough, startTarget, summarize } from '../bootstrap.mjs'
 import { fixture, write } from './fixture.ts'
@@ -26,11 +27,7 @@ describe('bootstrap', () => {
     expect(summarize(report)).toEqual({ passed: 4, failed: 2, skipped: 2 })
   })
 
-  it('starts the walking skeleton where there is one', () => {
-    const { root } = fixture({ 'examples/a/src/main.ts': '' })
-    expect(startTarget(root)).toMatch(/a[\\/]src[\\/]main\.ts$/)
-    write(root, { 'examples/walking-skeleton/src/main.ts': '' })
-    expect(startTarget(root)).toContain('walking-skeleton')
-    expect(startTarget(fixture({}).root)).toBeUndefined()
+  it('npm start runs the built command', () => {
+    expect(startTarget('root')).toBe(join('root', 'packages', 'cli', 'dist', 'bin.js'))
   })
 })

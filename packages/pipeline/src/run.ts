@@ -23,7 +23,8 @@ export interface RunOptions extends LongTaskOptions {
  * import type { Pipeline, Step } from '@regimen/pipeline'
  *
  * // Anything with the face of a pipeline can be run.
- * const pipeline = { step: async (bar: { time: number }) => ({ time: bar.time }) as Step } as Pipeline
+ * const step = async ({ time }: { time: number }) => ({ time }) as Step
+ * const pipeline = { step, rows: 0 } as Partial<Pipeline> as Pipeline
  * async function* live() {
  *   for (const close of [100, 101]) yield { time: close, open: close, high: close, low: close, close }
  * }

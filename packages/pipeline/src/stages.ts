@@ -54,7 +54,8 @@ const STATE = schema.object({ close: schema.number({ min: 0 }) })
  *
  * const [move, range] = returnAndRange({ time: 0, open: 100, high: 102, low: 100, close: 101 }, 100)
  * move // ≈ 0.99503
- * range // ≈ 0.68324
+ * // The logarithm of 100 · ln(102 / 100)
+ * range // ≈ 0.68322953
  * ```
  */
 export function returnAndRange({ high, low, close }: Bar, before: number): [number, number] {

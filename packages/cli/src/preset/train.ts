@@ -53,7 +53,7 @@ function recorder(samples: Samples): Forecaster {
 }
 
 /** Fewest bars to train on: the features' warm-up, and enough after it for supports and for the regimes. */
-export function fewestBars({ features, support }: PresetSettings, warmup = warmupOf(features)): number {
+export function fewestBars({ features, support }: PresetSettings, warmup: number = warmupOf(features)): number {
   return warmup + 4 * support + 40
 }
 
@@ -207,8 +207,9 @@ async function trainMeta(
   const samplers = markets.map(({ features, regimes, z, time }) => {
     const counts = new Map<number, number>()
     for (const regime of regimes) counts.set(regime, (counts.get(regime) ?? 0) + 1)
-    // A regime that was hardly ever visited makes no task.
-    const segments = toSegments(regimes).filter(({ label }) => counts.get(label)! >= 2 * support + 1)
+    // A regime that was hardly ever visited makes no task; where all were, the whole past is one.
+    const often = toSegments(regimes).filter(({ label }) => counts.get(label)! >= 2 * support + 1)
+    const segments = often.length > 0 ? often : [{ start: 0, end: regimes.length, label: 0 }]
     const series = {
       x: toLeaf(features, settings),
       y: arrayLeaf('float32', [z.length, 1], Float32Array.from(z)),

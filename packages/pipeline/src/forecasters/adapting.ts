@@ -69,10 +69,10 @@ interface Known {
  *   const regimes = Float64Array.of(first, 1 - first)
  *   return { row: 0, time: 0, features: Float32Array.of(1), regimes, ahead: regimes, logScore: Number.NaN, scale: 1 }
  * }
- * for (let i = 0; i < 8; i++) await forecaster.learn(at(i % 2), i % 2 ? 2 : -2)
- * // The four observations of the second regime make the support.
- * const forecast = await forecaster.forecast(at(0))
- * forecast.mean < 0 // => true
+ * for (let i = 0; i < 400; i++) await forecaster.learn(at(i % 200 < 100 ? 0 : 1), i % 200 < 100 ? -2 : 2)
+ * // The last four observations of the second regime make the support; its mean is believed after a while.
+ * const forecast = await forecaster.forecast(at(1))
+ * forecast.mean > 1 // => true
  * ```
  */
 export function adaptingForecaster(options: AdaptingForecasterOptions): Open<Forecaster> {
