@@ -53,7 +53,6 @@ async function serve(directory: string): Promise<{ url: string; answer: Promise<
     resolve = done
   })
   const server = createServer((request, response) => {
-    console.log('REQ', request.method, request.url)
     if (request.method === 'POST') {
       let body = ''
       request.on('data', (part) => {

@@ -320,6 +320,38 @@ describe('by hand', () => {
     ).toEqual([3, 1, 30, 10])
   })
 
+  test('embedding, compiled, equals eager to second order', async () => {
+    const net = sequential([
+      embedding({ symbols: 5, outputs: 3 }),
+      flatten(),
+      dense({ inputs: 6, outputs: 1, activation: 'tanh' }),
+    ]) as Net<unknown>
+    const { leaves, build } = parameters(net, 'embedding')
+    const x: TensorLeaf = { dtype: 'int32', shape: [3, 2], data: Int32Array.of(0, 4, 4, 1, 2, 4) }
+    const loss = (list: readonly tf.Tensor[], at: tf.Tensor): tf.Scalar =>
+      tf.sum(tf.square(net.apply(build(list), at))) as tf.Scalar
+    const derivatives = (list: readonly tf.Tensor[], at: tf.Tensor): tf.Tensor[] => {
+      const first = tf.grads((...own) => loss(own, at))([...list])
+      const second = tf.grads((...own) => {
+        const slopes = tf.grads((...inner) => loss(inner, at))(own)
+        return slopes.map((slope) => tf.sum(tf.square(slope))).reduce((a, b) => tf.add(a, b)) as tf.Scalar
+      })([...list])
+      return [loss(list, at), ...first, ...second]
+    }
+    const run = compile(derivatives as never) as unknown as (
+      list: readonly TensorLeaf[],
+      at: TensorLeaf,
+    ) => Promise<TensorLeaf[]>
+    const compiled = await run(leaves, x)
+    const eager = derivatives(leaves.map((one) => toTensors(one)) as tf.Tensor[], toTensors(x) as tf.Tensor)
+    for (const [i, { data }] of compiled.entries()) {
+      const expected = eager[i]!.dataSync()
+      const norm = Math.hypot(...expected)
+      for (const [j, value] of data.entries())
+        expect(Math.abs(Number(value) - expected[j]!)).toBeLessThan(1e-5 * norm + 1e-9)
+    }
+  })
+
   test('embedding gradients count each use', () => {
     const net = embedding({ symbols: 3, outputs: 1 })
     const { gradient } = valueAndGradient(
