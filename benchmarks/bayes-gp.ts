@@ -1,5 +1,5 @@
 import { gp, openStudy } from '@regimen/bayes'
-import { hartmann6 } from './bayes-problems.ts'
+import { hartmann6 } from './bayes-problems.lib.ts'
 import { bench, timing } from './harness.ts'
 
 const OPTIMUM = -3.32237

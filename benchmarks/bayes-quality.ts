@@ -1,6 +1,6 @@
 import { openStudy, tpe } from '@regimen/bayes'
 import { holm, median, ranks, wilcoxon } from '@regimen/core/math'
-import { problems } from './bayes-problems.ts'
+import { problems } from './bayes-problems.lib.ts'
 import { bench } from './harness.ts'
 
 const CHECKPOINTS = [100, 200]

@@ -1,5 +1,5 @@
 import { openStudy, tpe } from '@regimen/bayes'
-import { hartmann6 } from './bayes-problems.ts'
+import { hartmann6 } from './bayes-problems.lib.ts'
 import { bench, timing } from './harness.ts'
 
 /** Seconds for each stretch of trials of one study. */

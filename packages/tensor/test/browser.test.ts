@@ -103,7 +103,6 @@ test.runIf(full && chromium)(
 
     const profile = mkdtempSync(join(tmpdir(), 'regimen-chromium-'))
     made.push(profile)
-    console.log('SERVE', assets)
     const { url, answer, close } = await serve(out)
     browser = spawn(chromium!, ['--headless=new', '--no-sandbox', '--disable-gpu', `--user-data-dir=${profile}`, url], {
       stdio: 'ignore',
