@@ -108,7 +108,12 @@ describe('sum tree', () => {
       expect(tree.total).toBe(total)
       // Whole weights: the points k + ½ hit each index exactly `weight` times.
       const hits = new Float64Array(n)
-      for (let k = 0; k < total; k++) hits[tree.find(k + 0.5)]!++
+      const found = new Int32Array(total)
+      tree.find(
+        Float64Array.from(found, (_, k) => k + 0.5),
+        found,
+      )
+      for (const index of found) hits[index]!++
       expect(hits).toEqual(weights)
     }
   })

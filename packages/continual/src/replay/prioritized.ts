@@ -104,6 +104,7 @@ function openPrioritized(
 ): PrioritizedPolicy {
   const { alpha, beta, betaDraws, floor } = (saved?.options ?? given)!
   const tree = openSumTree(shelf.capacity)
+  let points = new Float64Array(0)
   let draws = saved?.draws ?? 0
   let highest = saved?.highest ?? 1
   saved?.priorities.data.forEach((priority, i) => {
@@ -120,11 +121,16 @@ function openPrioritized(
     choose({ size, rng }, draw) {
       const { count, slots, weights } = draw
       const power = -nextBeta()
-      const step = tree.total / count
+      const { total } = tree
+      const step = total / count
+      if (points.length !== count) points = new Float64Array(count)
+      for (let i = 0; i < count; i++) points[i] = (i + rng.uniform()) * step
+      tree.find(points, slots)
       let heaviest = 0
       for (let i = 0; i < count; i++) {
-        const slot = Math.min(size - 1, tree.find((i + rng.uniform()) * step))
-        const weight = ((size * tree.get(slot)) / tree.total) ** power
+        const slot = Math.min(size - 1, slots[i]!)
+        // Half the time of the operator for powers.
+        const weight = Math.exp(power * Math.log((size * tree.get(slot)) / total))
         slots[i] = slot
         weights[i] = weight
         if (weight > heaviest) heaviest = weight
@@ -137,7 +143,7 @@ function openPrioritized(
         const error = Math.abs(errors[i]!)
         const slot = slots[i]!
         if (!(error < Number.POSITIVE_INFINITY) || slot < 0 || slot >= shelf.size) continue
-        const priority = (error + floor) ** alpha
+        const priority = Math.exp(alpha * Math.log(error + floor))
         if (priority > highest) highest = priority
         tree.set(slot, priority)
       }

@@ -5,8 +5,11 @@ export interface SumTree {
   readonly total: number
   get(index: number): number
   set(index: number, priority: number): void
-  /** The index whose stretch of the total holds the point, which lies from 0 to below the total. */
-  find(point: number): number
+  /**
+   * Finds the index whose stretch of the total holds each point, from 0 to below the total. Uses up the points. All go down a level
+   * together, so that the next ones are looked up while the first wait for memory.
+   */
+  find(points: Float64Array, found: Int32Array): void
 }
 
 /** Children of a node: eight float64 are one line of the cache. */
@@ -43,7 +46,11 @@ export function openSumTree(length: number): SumTree {
         const first = starts[level]! + (j << 3)
         const end = Math.min(first + WIDE, starts[level + 1]!)
         let sum = 0
-        for (let at = first; at < end; at++) sum += nodes[at]!
+        if (end - first === WIDE) {
+          // In pairs, so that the additions need not wait for each other.
+          const left = nodes[first]! + nodes[first + 1]! + (nodes[first + 2]! + nodes[first + 3]!)
+          sum = left + (nodes[first + 4]! + nodes[first + 5]! + (nodes[first + 6]! + nodes[first + 7]!))
+        } else for (let at = first; at < end; at++) sum += nodes[at]!
         if (level === levels - 1) {
           total = sum
           return
@@ -51,24 +58,30 @@ export function openSumTree(length: number): SumTree {
         nodes[starts[level + 1]! + j] = sum
       }
     },
-    find(point) {
-      let rest = point
-      let j = 0
+    find(points, found) {
+      found.fill(0)
       for (let level = levels - 1; level >= 0; level--) {
-        const first = starts[level]! + (j << 3)
-        const end = Math.min(first + WIDE, starts[level + 1]!)
-        let chosen = first
-        for (let at = first; at < end; at++) {
-          const value = nodes[at]!
+        const begin = starts[level]!
+        const limit = starts[level + 1]!
+        for (let i = 0; i < points.length; i++) {
+          let rest = points[i]!
+          const first = begin + (found[i]! << 3)
+          const last = Math.min(first + WIDE, limit) - 1
+          let chosen = first
+          let value = nodes[chosen]!
+          while (chosen < last && rest >= value) {
+            rest -= value
+            value = nodes[++chosen]!
+          }
           // Nothing is found under a zero, even where rounding has left a little of the point behind the last sum.
-          if (value === 0) continue
-          if (at !== chosen && nodes[chosen]! > 0) rest -= nodes[chosen]!
-          chosen = at
-          if (rest < value) break
+          while (value === 0 && chosen > first) {
+            value = nodes[--chosen]!
+            rest += value
+          }
+          points[i] = rest
+          found[i] = chosen - begin
         }
-        j = chosen - starts[level]!
       }
-      return j
     },
   }
 }
