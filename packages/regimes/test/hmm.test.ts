@@ -282,7 +282,7 @@ describe('onlineHmm', () => {
   it('follows a market that has moved', () => {
     const live = onlineHmm.open({ model, rate: 0.02 })
     for (let pass = 0; pass < 5; pass++) for (const x of series) live.update(x + 1)
-    const { emission } = live.snapshot().state as unknown as HmmModel
+    const { emission } = live.snapshot().state as HmmModel
     const state = { ...model, emission }
     const [low, high] = hmmStatistics(state)
     expect(Math.abs(low!.mean[0]! - 1)).toBeLessThan(0.5)
