@@ -90,7 +90,7 @@ async function follow(
     net: mlp({ sizes: [PIXELS, 100, 100, outputs] }),
     inputs: PIXELS,
     outputs,
-    batchSize: 64,
+    batchSize: 128,
     seed: run.seed,
     strategy: strategy === 'joint' ? {} : strategy,
   })

@@ -2,7 +2,6 @@ import {
   type Compiled,
   compile,
   type Fetched,
-  logSoftmax,
   meanSquaredError,
   softmaxCrossEntropy,
   type UpdateRule,
@@ -23,7 +22,8 @@ export interface Part<T = tf.Tensor> {
 export interface Beside {
   readonly labels: (Part & { weight: tf.Tensor }) | null
   readonly logits: (Part & { weight: tf.Tensor; wanted: tf.Tensor }) | null
-  readonly teacher: { vector: tf.Tensor; weight: tf.Tensor; temperature: tf.Tensor } | null
+  /** `heads` [outputs, outputs] has ones where two outputs belong to the same softmax of the teacher. */
+  readonly teacher: { vector: tf.Tensor; weight: tf.Tensor; temperature: tf.Tensor; heads: tf.Tensor } | null
 }
 
 type State = { readonly [slot: string]: tf.Tensor }
@@ -70,11 +70,10 @@ export interface Steps {
 
 /** Compiles the update: loss of the new samples, what stands beside it, the pull of the penalty, and the rule. */
 export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 'softmax' | 'gaussian'): Steps {
-  const outputsOf = (tree: P, part: Part): tf.Tensor =>
-    tf.add(flat.net.apply(tree, part.x, { training: true }), part.offsets)
-  const lossOf = (outputs: tf.Tensor, { y, weights }: Part): tf.Tensor =>
+  const outputsOf = (tree: P, part: Part): tf.Tensor => flat.net.apply(tree, part.x, { training: true })
+  const lossOf = (outputs: tf.Tensor, { y, offsets, weights }: Part): tf.Tensor =>
     likelihood === 'softmax'
-      ? softmaxCrossEntropy(outputs, tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
+      ? softmaxCrossEntropy(tf.add(outputs, offsets), tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
       : tf.mul(meanSquaredError(outputs, y, { weights }), 0.5)
   const total = (
     vector: tf.Tensor,
@@ -88,16 +87,14 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
     const { labels, logits, teacher } = beside
     if (labels) sum = tf.add(sum, tf.mul(labels.weight, lossOf(outputsOf(tree, labels), labels)))
     if (logits) {
-      const distance = meanSquaredError(flat.net.apply(tree, logits.x, { training: true }), logits.wanted, {
-        weights: logits.weights,
-      })
+      const distance = meanSquaredError(outputsOf(tree, logits), logits.wanted, { weights: logits.weights })
       sum = tf.add(sum, tf.mul(logits.weight, distance))
     }
     if (teacher) {
       const before = outputsOf(flat.tree(teacher.vector), batch)
       const gap =
         likelihood === 'softmax'
-          ? softened(outputs, before, batch.weights, teacher.temperature)
+          ? softened(outputs, before, batch.weights, teacher)
           : meanSquaredError(outputs, before, { weights: batch.weights })
       sum = tf.add(sum, tf.mul(teacher.weight, gap))
     }
@@ -135,10 +132,24 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
   }
 }
 
-/** T² times the cross-entropy of the softened outputs to the softened outputs from before. */
-function softened(outputs: tf.Tensor, before: tf.Tensor, weights: tf.Tensor, temperature: tf.Tensor): tf.Tensor {
-  const wanted = tf.exp(logSoftmax(tf.div(before, temperature)))
-  const each = tf.neg(tf.sum(tf.mul(wanted, logSoftmax(tf.div(outputs, temperature))), -1))
+/** T² times the cross-entropy of the softened outputs to the softened outputs from before, as a mean over the heads. */
+function softened(
+  outputs: tf.Tensor,
+  before: tf.Tensor,
+  weights: tf.Tensor,
+  { temperature, heads }: { readonly temperature: tf.Tensor; readonly heads: tf.Tensor },
+): tf.Tensor {
+  const logP = (logits: tf.Tensor): tf.Tensor => {
+    const cool = tf.div(logits, temperature) as tf.Tensor2D
+    const low = tf.sub(cool, tf.max(cool, -1, true)) as tf.Tensor2D
+    // A column of zeros (an output that is in no head) must not become log 0.
+    return tf.sub(low, tf.log(tf.add(tf.matMul(tf.exp(low), heads as tf.Tensor2D), 1e-30)))
+  }
+  // Each head of k outputs holds k² ones, each of its outputs k of them: 1 / (k · heads) adds up to 1.
+  const inHead = tf.minimum(tf.sum(heads, 0), 1)
+  const share = tf.sum(tf.div(inHead, tf.maximum(tf.sum(heads, 0), 1)))
+  const wanted = tf.mul(tf.exp(logP(before)), inHead)
+  const each = tf.neg(tf.sum(tf.mul(wanted, logP(outputs)), -1))
   const mean = tf.div(tf.sum(tf.mul(each, weights)), tf.maximum(tf.sum(weights), 1e-12))
-  return tf.mul(tf.square(temperature), mean)
+  return tf.div(tf.mul(tf.square(temperature), mean), tf.maximum(share, 1))
 }

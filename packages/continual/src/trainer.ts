@@ -199,6 +199,8 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
   let path: Float32Array | undefined = penalty?.kind === 'si' ? new Float32Array(flat.size) : undefined
   let start: Float32Array = vector
   let teacher: Float32Array | undefined
+  // Which outputs of the teacher belong together: [outputs, outputs], ones within a head.
+  let taught: Float32Array | undefined
   let tasks = 0
   let refused = 0
   let heads: { readonly [task: string]: readonly number[] } = {}
@@ -271,8 +273,8 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
     ]
     const shift = offsetsOf(data.classes)
     for (let i = 0; i < rows.length; i++) {
-      for (let j = 0; j < width; j++) x[i * width + j] = data.x[rows[i]! * width + j]!
-      for (let j = 0; j < targets; j++) y[i * targets + j] = data.y[rows[i]! * targets + j]!
+      x.set(slice(data.x, rows[i]! * width, width), i * width)
+      y.set(slice(data.y, rows[i]! * targets, targets), i * targets)
       weights[i] = 1
       offsets.set(shift, i * outputs)
     }
@@ -307,7 +309,14 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
           }
         : null,
       teacher:
-        teacher && distill ? { vector: teacher, weight: distill.weight, temperature: distill.temperature ?? 2 } : null,
+        teacher && taught && distill
+          ? {
+              vector: teacher,
+              weight: distill.weight,
+              temperature: distill.temperature ?? 2,
+              heads: { dtype: 'float32' as const, shape: [outputs, outputs], data: taught },
+            }
+          : null,
     }
   }
   const nothing = { labels: null, logits: null, teacher: null }
@@ -373,17 +382,20 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
       }
     }
     const after = next.vector.data as Float32Array
-    if (!Number.isFinite(loss) || !allFinite(after)) return { loss, accepted: false, made }
+    if (!Number.isFinite(loss) || !finiteVector(after)) return { loss, accepted: false, made }
     vector = after
     state = { ...next.state }
     if (next.path) path = next.path.data as Float32Array
     return { loss, accepted: true, made }
   }
   const beginTask = (task: number, classes: readonly number[] | undefined): void => {
+    if (distill && tasks > 0) {
+      teacher = vector
+      taught = headMatrix(Object.values(heads), outputs)
+    }
     if (classes) heads = { ...heads, [task]: [...classes] }
     if (constraint?.kind === 'gem')
       guards.push(reservoirReplay(replayOptions(constraint.bytes, `guard-${guards.length}`)))
-    if (distill && tasks > 0) teacher = vector
     if (resetRule) state = freshRule()
   }
   const measure = async (data: TaskData): Promise<Float64Array> => {
@@ -581,6 +593,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
           path: saved(path),
           start: saved(start),
           teacher: saved(teacher),
+          taught: taught ? arrayLeaf('float32', [outputs, outputs], taught) : null,
           tasks,
           refused,
           heads: Object.fromEntries(Object.entries(heads).map(([task, classes]) => [task, [...classes]])),
@@ -596,7 +609,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
       } = restore(snapshot, {
         id: WHERE,
         version: 1,
-        state: stateSchema(flat.size, state),
+        state: stateSchema(flat.size, outputs, state),
         children: 'any',
       })
       check(
@@ -614,6 +627,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
       path = saved.path?.data
       start = saved.start.data
       teacher = saved.teacher?.data
+      taught = saved.taught?.data
       tasks = saved.tasks
       refused = saved.refused
       heads = saved.heads
@@ -633,7 +647,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
   return trainer
 }
 
-function stateSchema(size: number, state: { readonly [slot: string]: TensorLeaf }) {
+function stateSchema(size: number, outputs: number, state: { readonly [slot: string]: TensorLeaf }) {
   const vector = schema.leaf('float32', [size])
   const vector64 = schema.nullable(schema.leaf('float64', [size]))
   const rule = Object.fromEntries(Object.entries(state).map(([slot, one]) => [slot, schema.leaf('float32', one.shape)]))
@@ -653,14 +667,30 @@ function stateSchema(size: number, state: { readonly [slot: string]: TensorLeaf 
     path: schema.nullable(vector),
     start: vector,
     teacher: schema.nullable(vector),
+    taught: schema.nullable(schema.leaf('float32', [outputs, outputs])),
     tasks: schema.integer({ min: 0 }),
     refused: schema.integer({ min: 0 }),
     heads: schema.record(schema.list(schema.integer({ min: 0 }))),
   })
 }
 
+/** Ones where two outputs belong to the same head; one head of all outputs where none is named. */
+function headMatrix(heads: readonly (readonly number[])[], outputs: number): Float32Array {
+  const matrix = new Float32Array(outputs * outputs)
+  if (heads.length === 0) return matrix.fill(1)
+  for (const head of heads) for (const a of head) for (const b of head) matrix[a * outputs + b] = 1
+  return matrix
+}
+
 function leaf(data: Float32Array): TensorLeaf {
   return { dtype: 'float32', shape: [data.length], data }
+}
+
+/** As `allFinite`, for the one kind of array that is checked after every update. */
+function finiteVector(values: Float32Array): boolean {
+  let zero = 0
+  for (let i = 0; i < values.length; i++) zero += values[i]! * 0
+  return zero === 0
 }
 
 function slice(values: ArrayLike<number>, from: number, count: number): ArrayLike<number> {
