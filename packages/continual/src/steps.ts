@@ -2,8 +2,10 @@ import {
   type Compiled,
   compile,
   type Fetched,
+  logSoftmax,
   meanSquaredError,
   softmaxCrossEntropy,
+  type TensorLeaf,
   type UpdateRule,
   valueAndGradient,
 } from '@regimen/tensor'
@@ -20,10 +22,18 @@ export interface Part<T = tf.Tensor> {
 
 /** Everything that a step may weigh beside the new samples; null leaves it out of the graph. */
 export interface Beside {
-  readonly labels: (Part & { weight: tf.Tensor }) | null
+  /** With `errors` the loss of each remembered sample comes back. */
+  readonly labels: (Part & { weight: tf.Tensor; errors: boolean }) | null
   readonly logits: (Part & { weight: tf.Tensor; wanted: tf.Tensor }) | null
   /** `heads` [outputs, outputs] has ones where two outputs belong to the same softmax of the teacher. */
   readonly teacher: { vector: tf.Tensor; weight: tf.Tensor; temperature: tf.Tensor; heads: tf.Tensor } | null
+}
+
+/** What comes beside the gradient. */
+interface Side {
+  readonly loss: tf.Tensor
+  readonly outputs: tf.Tensor
+  readonly errors: tf.Tensor | null
 }
 
 type State = { readonly [slot: string]: tf.Tensor }
@@ -41,12 +51,8 @@ type Train = (
   pull: Pull | null,
   path: tf.Tensor | null,
   rate: tf.Tensor,
-) => { vector: tf.Tensor; state: State; loss: tf.Tensor; outputs: tf.Tensor; path: tf.Tensor | null }
-type Slope = (
-  vector: tf.Tensor,
-  batch: Part,
-  beside: Beside,
-) => { loss: tf.Tensor; gradient: tf.Tensor; outputs: tf.Tensor }
+) => { vector: tf.Tensor; state: State; path: tf.Tensor | null } & Side
+type Slope = (vector: tf.Tensor, batch: Part, beside: Beside) => { gradient: tf.Tensor } & Side
 type Apply = (
   vector: tf.Tensor,
   state: State,
@@ -68,6 +74,12 @@ export interface Steps {
   dispose(): Promise<void>
 }
 
+/** The numbers of a float32 result. */
+export function floats({ data }: TensorLeaf): Float32Array {
+  if (data instanceof Float32Array) return data
+  throw new TypeError(`the net must give float32 numbers, got ${data.constructor.name}.`)
+}
+
 /** Compiles the update: loss of the new samples, what stands beside it, the pull of the penalty, and the rule. */
 export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 'softmax' | 'gaussian'): Steps {
   const outputsOf = (tree: P, part: Part): tf.Tensor => flat.net.apply(tree, part.x, { training: true })
@@ -75,17 +87,24 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
     likelihood === 'softmax'
       ? softmaxCrossEntropy(tf.add(outputs, offsets), tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
       : tf.mul(meanSquaredError(outputs, y, { weights }), 0.5)
-  const total = (
-    vector: tf.Tensor,
-    batch: Part,
-    beside: Beside,
-  ): [tf.Tensor, { loss: tf.Tensor; outputs: tf.Tensor }] => {
+  /** The loss of each sample, without a gradient. */
+  const eachLoss = (outputs: tf.Tensor, { y, offsets }: Part): tf.Tensor => {
+    if (likelihood === 'gaussian') return tf.mul(tf.mean(tf.square(tf.sub(outputs, y)), -1), 0.5)
+    const wanted = tf.oneHot(tf.cast(tf.squeeze(y, [1]), 'int32'), outputs.shape[1]!)
+    return tf.neg(tf.sum(tf.mul(logSoftmax(tf.add(outputs, offsets)), tf.cast(wanted, 'float32')), -1))
+  }
+  const total = (vector: tf.Tensor, batch: Part, beside: Beside): [tf.Tensor, Side] => {
     const tree = flat.tree(vector)
     const outputs = outputsOf(tree, batch)
     const loss = lossOf(outputs, batch)
     let sum = loss
     const { labels, logits, teacher } = beside
-    if (labels) sum = tf.add(sum, tf.mul(labels.weight, lossOf(outputsOf(tree, labels), labels)))
+    let errors: tf.Tensor | null = null
+    if (labels) {
+      const remembered = outputsOf(tree, labels)
+      sum = tf.add(sum, tf.mul(labels.weight, lossOf(remembered, labels)))
+      if (labels.errors) errors = eachLoss(remembered, labels)
+    }
     if (logits) {
       const distance = meanSquaredError(outputsOf(tree, logits), logits.wanted, { weights: logits.weights })
       sum = tf.add(sum, tf.mul(logits.weight, distance))
@@ -98,20 +117,20 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
           : meanSquaredError(outputs, before, { weights: batch.weights })
       sum = tf.add(sum, tf.mul(teacher.weight, gap))
     }
-    return [sum, { loss, outputs }]
+    return [sum, { loss, outputs, errors }]
   }
   const slope: Slope = (vector, batch, beside) => {
     const { gradient, aux } = valueAndGradient((v: tf.Tensor) => total(v, batch, beside), vector)
-    return { loss: aux.loss, gradient, outputs: aux.outputs }
+    return { gradient, ...aux }
   }
   const train: Train = (vector, state, batch, beside, pull, path, rate) => {
-    const { loss, gradient, outputs } = slope(vector, batch, beside)
+    const { gradient, ...side } = slope(vector, batch, beside)
     const pulled = pull
       ? tf.add(gradient, tf.mul(pull.lambda, tf.mul(pull.importance, tf.sub(vector, pull.anchor))))
       : gradient
     const next = rule.apply(vector, { gradients: pulled, state, rate })
     const walked = path && tf.sub(path, tf.mul(gradient, tf.sub(next.params, vector)))
-    return { vector: next.params, state: next.state, loss, outputs, path: walked }
+    return { vector: next.params, state: next.state, path: walked, ...side }
   }
   const apply: Apply = (vector, state, gradient, rate) => {
     const next = rule.apply(vector, { gradients: gradient, state, rate })
