@@ -100,7 +100,9 @@ export default bench({
       for (const [k, n] of CHECKPOINTS.entries()) {
         const [a, b] = SIDES.map((of) =>
           cells
-            .filter((cell) => cell.problem === problem && cell.side === of && cell.seed >= first && cell.seed < first + seeds)
+            .filter(
+              (cell) => cell.problem === problem && cell.side === of && cell.seed >= first && cell.seed < first + seeds,
+            )
             .map(({ values }) => values[k]!),
         ) as [number[], number[]]
         const name = `${problem}@${n}`
