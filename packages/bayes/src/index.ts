@@ -8,6 +8,8 @@ export type {
   WalkForwardOptions,
 } from './backtest/walk-forward.ts'
 export { chooseRobust, nestedSearch, reevaluate, walkForwardObjective } from './backtest/walk-forward.ts'
+export type { WinnerOptions, WinnerReport } from './backtest/winner.ts'
+export { judgeWinner } from './backtest/winner.ts'
 export type { Bandit, BanditOptions, BanditPolicy } from './bandits/bandit.ts'
 export { openBandit } from './bandits/bandit.ts'
 export type { Attribute, StudyEntry, TrialRecord, TrialState } from './entries.ts'
