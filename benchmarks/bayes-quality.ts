@@ -128,9 +128,12 @@ export default bench({
       const better = significant.filter((cell) => cell.beaten < 0.5)
       figures.significantlyWorse = { value: worse.length, note: worse.map(({ name }) => name).join(' ') }
       figures.significantlyBetter = { value: better.length, note: better.map(({ name }) => name).join(' ') }
-      figures.rankDifference = {
-        value: compared.reduce((sum, cell) => sum + 2 * cell.beaten - 1, 0) / compared.length,
-        note: `mean rank (1 the better, 2 the worse) minus Optuna's over ${compared.length} cells, at most 0.05`,
+      for (const n of CHECKPOINTS) {
+        const own = compared.filter(({ name }) => name.endsWith(`@${n}`))
+        figures[`rankDifference@${n}`] = {
+          value: own.reduce((sum, cell) => sum + 2 * cell.beaten - 1, 0) / own.length,
+          note: `mean rank (1 the better, 2 the worse) minus Optuna's over ${own.length} problems, at most 0.05`,
+        }
       }
     }
     const peer = Object.keys(theirs).length > 0 || absent === undefined ? theirs : { absent }
