@@ -2,8 +2,10 @@ import '@tensorflow/tfjs'
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { createRng } from '@regimen/core'
 import { openStore } from '@regimen/store'
+import { chromiumPath, inChromium, launchChromium, luminance, openReport, rightEdge } from '@regimen/testing/browser'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { main } from '../src/main.ts'
 import { command, folder } from './support.ts'
@@ -42,6 +44,40 @@ describe('a small run', () => {
     // The page forbids itself to load anything.
     expect(html.includes(`content="default-src 'none'`)).toBe(true)
   })
+
+  test.runIf(chromiumPath)(
+    inChromium('the report is drawn in light, in dark and on a phone, without an error'),
+    async () => {
+      const browser = await launchChromium()
+      const url = pathToFileURL(join(out, 'report.html')).href
+      const shots = process.env.REGIMEN_SHOTS
+      try {
+        for (const [name, options, width] of [
+          ['light', { colorScheme: 'light' }, 1280],
+          ['dark', { colorScheme: 'dark' }, 1280],
+          ['phone', { isMobile: true, hasTouch: true }, 390],
+        ] as const) {
+          const { page, troubles } = await openReport(browser, url, { ...options, viewport: { width, height: 900 } })
+          expect(await luminance(page), name).toBeCloseTo(name === 'dark' ? 0 : 1, 0)
+          expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBe(width)
+          expect(await rightEdge(page), name).toBeLessThanOrEqual(width)
+          // Scrolled through, every drawing is drawn.
+          const plots = page.locator('.plot:visible')
+          for (let i = 0; i < (await plots.count()); i++) {
+            await plots.nth(i).scrollIntoViewIfNeeded()
+            await plots.nth(i).locator('.main-svg').first().waitFor()
+          }
+          expect(await plots.count(), name).toBeGreaterThanOrEqual(6)
+          if (shots) await page.screenshot({ path: join(shots, `report-${name}.png`), fullPage: true })
+          expect(troubles, name).toEqual([])
+          await page.close()
+        }
+      } finally {
+        await browser.close()
+      }
+    },
+    60_000,
+  )
 
   test('every training is a version of the store, and the log is whole', async () => {
     const store = await openStore(join(out, 'store'), { readOnly: true })
