@@ -141,7 +141,7 @@ describe('the journal', () => {
       most = study.completed.length
       study.close()
     }
-  })
+  }, 600_000)
 })
 
 describe.skipIf(!hasSqlite())('the database', () => {
@@ -155,7 +155,7 @@ describe.skipIf(!hasSqlite())('the database', () => {
     expect(numbers).toEqual(Array.from({ length: 8 * each }, (_, i) => i))
     expect(study.completed.length).toBe(8 * each)
     study.close()
-  }, 300_000)
+  }, 600_000)
 
   it('keeps every finished trial when processes are killed', async () => {
     const path = join(folder, 'kill.db')
@@ -172,7 +172,7 @@ describe.skipIf(!hasSqlite())('the database', () => {
       expect(study.trials.every((trial, i) => trial.number === i)).toBe(true)
       study.close()
     }
-  }, 300_000)
+  }, 600_000)
 
   it('refuses a foreign database and a file that is none', () => {
     const path = join(folder, 'foreign.db')
