@@ -58,8 +58,8 @@ function pair({ x, y }: Digits, k: number, scenario: Scenario): TaskData {
 const MEMORY = 200 * (4 * (PIXELS + 1) + 4)
 /** λ to choose from. */
 const LAMBDAS: { readonly [method: string]: readonly number[] } = {
-  ewc: [30, 100, 300, 1000],
-  online_ewc: [30, 100, 300, 1000],
+  ewc: [10, 30, 100],
+  online_ewc: [10, 30, 100],
   si: [0.3, 1, 3],
 }
 
@@ -97,6 +97,8 @@ async function follow(
     inputs: PIXELS,
     outputs,
     batchSize: 128,
+    rate: 0.002,
+    resetRule: false,
     seed: run.seed,
     strategy: strategy === 'joint' ? {} : strategy,
   })

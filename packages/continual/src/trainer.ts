@@ -18,6 +18,7 @@ import {
 import { adam, type Fetched, type Net, type TensorLeaf, type UpdateRule } from '@regimen/tensor'
 import { type FlatNet, flatNet } from './flat.ts'
 import { openMemories } from './memories.ts'
+import type { UpdateCost } from './metrics.ts'
 import { accuracyOf, lossOf, outputsFor } from './net-calls.ts'
 import { openProtection } from './protection.ts'
 import type { ReplayBuffer } from './replay/store.ts'
@@ -59,17 +60,6 @@ export interface StepReport {
   readonly loss: number
   /** False where the update ended in NaN or infinity: nothing was changed. */
   readonly accepted: boolean
-}
-
-/** What learning has cost: divide by `updates` for one update. */
-export interface UpdateCost {
-  /** Bytes of parameters, moments, penalty and memories. */
-  readonly bytes: number
-  readonly updates: number
-  /** Samples that went through the net for them: new, remembered, guarding, and the teacher's. */
-  readonly samples: number
-  /** Seconds since the trainer was opened, by its clock. */
-  readonly seconds: number
 }
 
 /** A net that learns one task after the other. */
