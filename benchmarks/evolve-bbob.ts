@@ -2,7 +2,7 @@
 // --results, so that a long run can be continued.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { cmaEs, jso, lshade, minimize, type OptimizeResult, particleSwarm, xnes } from '@regimen/evolve'
-import { BBOB_NAMES, bbobProblem } from './bbob.lib.ts'
+import { BBOB_NAMES, bbobProblem } from '@regimen/testing/bbob'
 import { bench, type Figure } from './harness.ts'
 
 const TARGET = 1e-8

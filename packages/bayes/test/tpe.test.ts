@@ -86,7 +86,14 @@ describe('the split by several objectives', () => {
   it('thins the front that does not fit to the largest volume, and weighs by what each adds', () => {
     // Volumes alone to (5, 5): 4, 9, 7, 4.5, so (2, 2) is first. To that, (1, 4) adds a strip of 1, (3, 1.5) one of 2·½ = 1 and
     // (4, ½) one of 1·1½ = 1.5. To both, (1, 4) adds 1 and (3, 1.5) ½. (4.5, 4.5) is dominated and comes last.
-    const five = ranked([[1, 4], [2, 2], [3, 1.5], [4, 0.5], [4.5, 4.5]], [5, 5]) // biome-ignore format: points
+    const points = [
+      [1, 4],
+      [2, 2],
+      [3, 1.5],
+      [4, 0.5],
+      [4.5, 4.5],
+    ]
+    const five = ranked(points, [5, 5])
     const all = [0, 1, 2, 3, 4]
     expect(chooseByDominance(five, all, 3)).toEqual([1, 3, 0])
     expect(chooseByDominance(five, all, 5)).toEqual([0, 1, 2, 3, 4])
@@ -110,7 +117,10 @@ describe('the split by several objectives', () => {
     const front = ranked(losses)
     const chosen: number[] = []
     while (chosen.length < 8) {
-      const volume = (i: number) => hypervolume([...chosen, i].map((k) => losses[k]!), front.reference) // biome-ignore format: one idea
+      const volume = (i: number) => {
+        const kept = [...chosen, i].map((k) => losses[k]!)
+        return hypervolume(kept, front.reference)
+      }
       const rest = losses.map((_, i) => i).filter((i) => !chosen.includes(i))
       chosen.push(rest.reduce((a, b) => (volume(b) > volume(a) ? b : a)))
     }

@@ -14,7 +14,10 @@ describe('charts', () => {
       [0.7, 0.8, Number.NaN],
       [0.75, 0.6, 1],
     ])
-    const html = await renderReport({ title: 'kept', sections: [{ title: 'all', blocks: [chart, forgettingChart(matrix)] }] })
+    const html = await renderReport({
+      title: 'kept',
+      sections: [{ title: 'all', blocks: [chart, forgettingChart(matrix)] }],
+    })
     expect(html).toContain('nervous')
     expect(() => accuracyChart(matrix, { names: ['one'] })).toThrow('names must hold 3 names, got 1')
     expect(() => forgettingChart([])).toThrow('got none')

@@ -29,7 +29,10 @@ const options = {
 }
 
 /** A net is no data: a factory knows it, and its configuration holds the rest. */
-function factoryOf(id: string, open: (seed: number, from?: Snapshot) => Bar): AsyncLiveFactory<Config, Input, number, Float32Array> {
+function factoryOf(
+  id: string,
+  open: (seed: number, from?: Snapshot) => Bar,
+): AsyncLiveFactory<Config, Input, number, Float32Array> {
   return {
     id,
     version: 1,
@@ -50,7 +53,10 @@ testLive('openOnlineLearner', {
   config: { seed: 1 },
   stream,
   factory: factoryOf('continual/online', (seed, from) => {
-    const learner = openOnlineLearner({ ...options, seed, gate: { bytes: 64, every: 3, samples: 1 }, consolidateEvery: 1 }, from)
+    const learner = openOnlineLearner(
+      { ...options, seed, gate: { bytes: 64, every: 3, samples: 1 }, consolidateEvery: 1 },
+      from,
+    )
     return {
       async update(x, y) {
         const { id } = await learner.observe(x)

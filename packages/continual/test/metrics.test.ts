@@ -23,7 +23,11 @@ describe('continualMetrics', () => {
 
   it('tells what an update costs, of what a trainer has counted', () => {
     const cost = { bytes: 1000, updates: 4, samples: 640, seconds: 2 }
-    expect(continualMetrics([[1]], { cost })).toMatchObject({ bytes: 1000, samplesPerUpdate: 160, secondsPerUpdate: 0.5 })
+    expect(continualMetrics([[1]], { cost })).toMatchObject({
+      bytes: 1000,
+      samplesPerUpdate: 160,
+      secondsPerUpdate: 0.5,
+    })
     expect(continualMetrics([[1]]).samplesPerUpdate).toBeUndefined()
   })
 

@@ -60,7 +60,11 @@ describe('penalty', () => {
 
   it('leaves free what a mask names, of all tasks or of one', async () => {
     const ends = async (mask: { all?: number; first?: number }): Promise<number> => {
-      const penalty = { kind: 'ewc' as const, lambda: 3, ...(mask.all === undefined ? {} : { mask: { kernel: mask.all } }) }
+      const penalty = {
+        kind: 'ewc' as const,
+        lambda: 3,
+        ...(mask.all === undefined ? {} : { mask: { kernel: mask.all } }),
+      }
       const trainer = open({ ...quadratic, strategy: { penalty } })
       await trainer.learn({ ...at(0.5), ...(mask.first === undefined ? {} : { mask: [mask.first] }) }, { epochs: 300 })
       await trainer.learn(at(-2), { epochs: 300 })
@@ -101,8 +105,15 @@ describe('distillation', () => {
       [0.5, -0.3, 1.2, 0.1, 0.7],
       [-0.2, 0.4, 0.3, 0.9, -1],
     ]
-    const batch = { x: leaf([1, 1], [1]), y: leaf([1, 1], [4]), offsets: leaf([1, 5], [-1e9, -1e9, -1e9, -1e9, 0]), weights: leaf([1], [1]) }
-    const heads = Array.from({ length: 25 }, (_, i) => (i < 20 && i % 5 < 4 && i % 5 >> 1 === Math.floor(i / 10) ? 1 : 0))
+    const batch = {
+      x: leaf([1, 1], [1]),
+      y: leaf([1, 1], [4]),
+      offsets: leaf([1, 5], [-1e9, -1e9, -1e9, -1e9, 0]),
+      weights: leaf([1], [1]),
+    }
+    const heads = Array.from({ length: 25 }, (_, i) =>
+      i < 20 && i % 5 < 4 && (i % 5) >> 1 === Math.floor(i / 10) ? 1 : 0,
+    )
     const teacher = { vector: Float32Array.from(v!), weight: 3, temperature: 2, heads: leaf([5, 5], heads) }
     const { gradient } = await steps.slope(Float32Array.from(w!), batch, { labels: null, logits: null, teacher })
     const soft = (z: number[], c: number): number => {
@@ -125,7 +136,11 @@ describe('replay', () => {
 
   it('prioritized, draws by the loss of each remembered sample', async () => {
     // At a rate of 1e-30 the net stays as it is, so each priority is (loss + 0.001)^0.6 once its sample was drawn.
-    const trainer = open({ ...plane, rate: 1e-30, strategy: { replay: { bytes: 4000, buffer: 'prioritized', batch: 64 } } })
+    const trainer = open({
+      ...plane,
+      rate: 1e-30,
+      strategy: { replay: { bytes: 4000, buffer: 'prioritized', batch: 64 } },
+    })
     const { x, y } = cloud(8, 2)
     for (let i = 0; i < 12; i++) await trainer.step({ x, y })
     const { priorities } = memoryOf(trainer).policy

@@ -1,6 +1,6 @@
 import { createRng } from '@regimen/core'
 import { expect, test } from 'vitest'
-import { BBOB_NAMES, bbobProblem } from '../../../benchmarks/bbob.lib.ts'
+import { BBOB_NAMES, bbobProblem } from '../src/bbob.ts'
 
 test.each(BBOB_NAMES.map((name, i) => [i + 1, name] as const))(
   'f%i, %s, is 0 at its optimum and above it elsewhere',
