@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
+import { type ArrayLeaf, collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
 import { adam, sgd, type UpdateRule } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -87,15 +87,17 @@ describe('openOnlineLearner', () => {
   })
 
   it('remembers rare regimes as well as frequent ones, by the group of an observation', async () => {
-    const replay = { bytes: 400, buffer: 'balanced' as const }
+    // 24 bytes a sample: room for twenty.
+    const replay = { bytes: 480, buffer: 'balanced' as const }
     const learner = open({ ...base, strategy: { replay } })
     for (let t = 0; t < 160; t++) {
       await learner.observe(bar(t).x, t % 16 === 0 ? 7 : 1)
       await learner.label(t, bar(t).y, t)
     }
-    const memory = learner.snapshot().children.trainer!.children.replay!.state as { group: { data: Int32Array } }
-    expect(memory.group.data.filter((group) => group === 7).length).toBe(10)
-    expect(memory.group.data.length).toBe(20)
+    const { group } = learner.snapshot().children.trainer!.children.replay!.state as { readonly group: ArrayLeaf }
+    const groups = Array.from(group.data as Int32Array)
+    expect(groups.filter((one) => one === 7).length).toBe(10)
+    expect(groups.length).toBe(20)
     await expect(learner.observe(bar(0).x, -1)).rejects.toThrow('group must be a whole number')
     const { bytes, updates, samples } = learner.cost
     // 20 updates of 8; after the first, 8 remembered ones beside each.

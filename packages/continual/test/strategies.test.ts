@@ -152,8 +152,8 @@ describe('replay', () => {
   })
 
   it('of exemplars, keeps those that herding selects in the outputs, class by class', async () => {
-    // 20 bytes a sample: room for eight, four a class.
-    const trainer = open({ ...plane, strategy: { replay: { bytes: 160, buffer: 'exemplars', by: 'class' } } })
+    // 16 bytes a sample: room for eight, four a class.
+    const trainer = open({ ...plane, strategy: { replay: { bytes: 128, buffer: 'exemplars', by: 'class' } } })
     const { x, y } = cloud(24, 3)
     await trainer.learn({ x, y })
     const made = await trainer.predict(x)
@@ -170,7 +170,7 @@ describe('replay', () => {
 
   it('balanced, gives rare classes or rare regimes the same room', async () => {
     const shares = async (by: 'class' | 'group'): Promise<number> => {
-      const trainer = open({ ...plane, strategy: { replay: { bytes: 20 * 28, buffer: 'balanced', by } } })
+      const trainer = open({ ...plane, strategy: { replay: { bytes: 20 * 24, buffer: 'balanced', by } } })
       for (let i = 0; i < 30; i++) {
         const { x, y } = cloud(8, i, 0.1)
         // Every eighth sample is of regime 5.
