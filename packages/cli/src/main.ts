@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { RegimenError } from '@regimen/core'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { CommandContext } from './commands/context.ts'
+import { DEVICES } from './run/config.ts'
 import { marketNames } from './run/source.ts'
 import { openTerminal, type TerminalOptions } from './terminal.ts'
 
@@ -101,6 +102,7 @@ function describeCommands(program: Command, context: CommandContext): void {
     .option('--meta-epochs <n>', 'iterations of meta-training (200)', number)
     .option('--inner-steps <n>', 'steps of an adaptation (2)', number)
     .option('--support <n>', 'samples of an adaptation (32)', number)
+    .addOption(new Option('--device <name>', 'where tfjs runs what is not compiled (cpu)').choices(DEVICES))
     .option('--config <file>', 'JSON file with any of these; flags win')
     .option('--seed <n>', 'same seed, same result (7)', number)
     .option('--no-baselines', 'leave out the arms to compare with')

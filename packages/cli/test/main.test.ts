@@ -32,6 +32,8 @@ describe('wrong input is one readable line and exit code 2', () => {
     ['an unknown option', ['run', '--dance'], "unknown option '--dance'"],
     ['no number', ['run', '--years', 'ten'], 'a number is needed'],
     ['out of range', ['run', '--years', '-3'], 'years in the command line'],
+    ['an unknown device', ['run', '--device', 'abacus'], 'Allowed choices are cpu, wasm'],
+    ['a device that is not here', ['run', '--device', 'node'], 'the backend node cannot be used'],
     ['an unknown market', ['run', '--market', 'tulips'], 'Allowed choices are equity-daily'],
     ['a missing file', ['run', '--data', 'nowhere.csv'], 'nowhere.csv cannot be read: there is no such file'],
     ['no run there', ['report', 'nowhere'], 'there is no run in nowhere'],

@@ -2,8 +2,10 @@ import '@tensorflow/tfjs'
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { createRng } from '@regimen/core'
 import { openStore } from '@regimen/store'
+import { chromiumPath, inChromium, launchChromium, luminance, openReport, rightEdge } from '@regimen/testing/browser'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { main } from '../src/main.ts'
 import { command, folder } from './support.ts'
@@ -42,6 +44,40 @@ describe('a small run', () => {
     // The page forbids itself to load anything.
     expect(html.includes(`content="default-src 'none'`)).toBe(true)
   })
+
+  test.runIf(chromiumPath)(
+    inChromium('the report is drawn in light, in dark and on a phone, without an error'),
+    async () => {
+      const browser = await launchChromium()
+      const url = pathToFileURL(join(out, 'report.html')).href
+      const shots = process.env.REGIMEN_SHOTS
+      try {
+        for (const [name, options, width] of [
+          ['light', { colorScheme: 'light' }, 1280],
+          ['dark', { colorScheme: 'dark' }, 1280],
+          ['phone', { isMobile: true, hasTouch: true }, 390],
+        ] as const) {
+          const { page, troubles } = await openReport(browser, url, { ...options, viewport: { width, height: 900 } })
+          expect(await luminance(page), name).toBeCloseTo(name === 'dark' ? 0 : 1, 0)
+          expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBe(width)
+          expect(await rightEdge(page), name).toBeLessThanOrEqual(width)
+          // Scrolled through, every drawing is drawn.
+          const plots = page.locator('.plot:visible')
+          for (let i = 0; i < (await plots.count()); i++) {
+            await plots.nth(i).scrollIntoViewIfNeeded()
+            await plots.nth(i).locator('.main-svg').first().waitFor()
+          }
+          expect(await plots.count(), name).toBeGreaterThanOrEqual(6)
+          if (shots) await page.screenshot({ path: join(shots, `report-${name}.png`), fullPage: true })
+          expect(troubles, name).toEqual([])
+          await page.close()
+        }
+      } finally {
+        await browser.close()
+      }
+    },
+    60_000,
+  )
 
   test('every training is a version of the store, and the log is whole', async () => {
     const store = await openStore(join(out, 'store'), { readOnly: true })
@@ -98,25 +134,29 @@ describe('a small run', () => {
     same(other)
   }, 120_000)
 
-  test('killed at random moments it ends in the same bytes', async () => {
-    const kills = process.env.REGIMEN_FULL === '1' ? 20 : 1
-    const rng = createRng('kill')
-    const bin = join(import.meta.dirname, '..', 'src', 'bin.ts')
-    const loader = import.meta.resolve('tsx')
-    for (let kill = 0; kill < kills; kill++) {
-      const other = join(folder(), 'run')
-      const args = ['-C', '@regimen/source', '--import', loader, bin, ...SMALL, '--out', other]
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-      const ended = new Promise((resolve) => child.on('close', resolve))
-      // Somewhere after the quarter that it tells about: in the middle of a bar, a training, a checkpoint or a publication.
-      const quarter = `${25 * rng.int(1, 4)} %`
-      const delay = rng.uniform(0, 400)
-      child.stderr.on('data', (text: Buffer) => {
-        if (text.toString().includes(quarter)) setTimeout(() => child.kill('SIGKILL'), delay)
-      })
-      await ended
-      await command(...SMALL, '--out', other)
-      same(other, `after kill ${kill}`)
-    }
-  }, 600_000)
+  const kills = process.env.REGIMEN_FULL === '1' ? 20 : 1
+  test(
+    'killed at random moments it ends in the same bytes',
+    async () => {
+      const rng = createRng('kill')
+      const bin = join(import.meta.dirname, '..', 'src', 'bin.ts')
+      const loader = import.meta.resolve('tsx')
+      for (let kill = 0; kill < kills; kill++) {
+        const other = join(folder(), 'run')
+        const args = ['-C', '@regimen/source', '--import', loader, bin, ...SMALL, '--out', other]
+        const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+        const ended = new Promise((resolve) => child.on('close', resolve))
+        // Somewhere after the quarter that it tells about: in the middle of a bar, a training, a checkpoint or a publication.
+        const quarter = `${25 * rng.int(1, 4)} %`
+        const delay = rng.uniform(0, 400)
+        child.stderr.on('data', (text: Buffer) => {
+          if (text.toString().includes(quarter)) setTimeout(() => child.kill('SIGKILL'), delay)
+        })
+        await ended
+        await command(...SMALL, '--out', other)
+        same(other, `after kill ${kill}`)
+      }
+    },
+    kills * 120_000,
+  )
 })

@@ -1,35 +1,29 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import {
+  chromiumPath,
+  inChromium,
+  launchChromium,
+  luminance,
+  type OpenReport,
+  openReport,
+  rightEdge,
+} from '@regimen/testing/browser'
+import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { renderReport } from '../src/index.ts'
 import { demoReport } from './demo.ts'
 
-const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
-const found = existsSync(executablePath)
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-const name = found
-  ? 'in headless Chromium'
-  : `in headless Chromium (skipped: none at ${executablePath}, set CHROMIUM_PATH)`
-
-describe.skipIf(!found)(name, () => {
+describe.skipIf(!chromiumPath)(inChromium('in headless Chromium'), () => {
   const folder = mkdtempSync(join(tmpdir(), 'regimen-report-'))
   const file = pathToFileURL(join(folder, 'report.html')).href
   let browser: Browser
 
   beforeAll(async () => {
     writeFileSync(join(folder, 'report.html'), await renderReport(demoReport(400)))
-    browser = await chromium.launch({ executablePath, args })
+    browser = await launchChromium()
   }, 60_000)
 
   afterAll(async () => {
@@ -37,28 +31,7 @@ describe.skipIf(!found)(name, () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const open = async (options: BrowserContextOptions): Promise<{ page: Page; troubles: string[] }> => {
-    const page = await browser.newPage(options)
-    const troubles: string[] = []
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) troubles.push(message.text())
-    })
-    page.on('pageerror', (error) => troubles.push(error.message))
-    page.on('request', (request) => {
-      if (!/^(file|data|blob):/.test(request.url())) troubles.push(`request to ${request.url()}`)
-    })
-    await page.goto(file)
-    await page.waitForSelector('html[data-ready]', { timeout: 25_000 })
-    return { page, troubles }
-  }
-
-  const luminance = (page: Page): Promise<number> =>
-    page.evaluate(() => {
-      const [red = 0, green = 0, blue = 0] = (getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? []).map(
-        Number,
-      )
-      return (red + green + blue) / 765
-    })
+  const open = (options: BrowserContextOptions): Promise<OpenReport> => openReport(browser, file, options)
 
   test('draws every chart in view offline, hovers, searches, sorts and opens tabs without an error', async () => {
     const { page, troubles } = await open({ viewport: { width: 1280, height: 900 }, offline: true })
@@ -114,12 +87,7 @@ describe.skipIf(!found)(name, () => {
   test('fits a phone 375 pixels wide and keeps every chart inside', async () => {
     const { page, troubles } = await open({ viewport: { width: 375, height: 800 }, isMobile: true, hasTouch: true })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375)
-    const right = await page
-      .locator('.plot:visible, .card, figure')
-      .evaluateAll((nodes) =>
-        Math.max(...nodes.filter((node) => node.clientWidth > 0).map((node) => node.getBoundingClientRect().right)),
-      )
-    expect(right).toBeLessThanOrEqual(375)
+    expect(await rightEdge(page)).toBeLessThanOrEqual(375)
     expect(troubles).toEqual([])
     await page.close()
   })

@@ -8,7 +8,6 @@ import {
   type EventMark,
   heatMap,
   lineChart,
-  metricCards,
   prose,
   renderReport,
   ribbonChart,
@@ -24,6 +23,7 @@ import { liveBars, trainRows } from '../run/arms.ts'
 import { FILES } from '../run/folder.ts'
 import { measureRetention } from '../run/retention.ts'
 import type { FinishedRun } from '../run/run.ts'
+import { outcome } from './outcome.ts'
 
 /** A line of the decision log. */
 interface LogEntry {
@@ -77,116 +77,6 @@ export async function reportOf(run: FinishedRun, folder: string): Promise<string
     })
   } finally {
     await store.close()
-  }
-}
-
-function outcome({ result, arms, source }: FinishedRun): Section {
-  const live = liveBars(source, result.config)
-  const [adaptive] = result.arms
-  const against = result.comparisons.find(({ against: name }) => name === 'static') ?? result.comparisons[0]!
-  const peak = (equity: Float64Array): number[] => {
-    let high = 100_000
-    return Array.from(equity, (value) => {
-      high = Math.max(high, value)
-      return value / high - 1
-    })
-  }
-  return {
-    title: 'Outcome',
-    intro:
-      'Every arm trades the same bars at the same costs; decisions are made at a close and filled at the next open. Intervals are 95 % by block bootstrap.',
-    blocks: [
-      metricCards({
-        metrics: [
-          {
-            label: 'Sharpe, adaptive',
-            value: adaptive!.sharpe.value,
-            interval: [adaptive!.sharpe.low, adaptive!.sharpe.high],
-            spark: arms[0]!.equity,
-          },
-          {
-            label: `Sharpe gained over ${against.against}`,
-            value: against.sharpe.value,
-            interval: [against.sharpe.low, against.sharpe.high],
-            tone: against.sharpe.low > 0 ? 'good' : against.sharpe.high < 0 ? 'bad' : 'neutral',
-            note: against.sharpe.low > 0 || against.sharpe.high < 0 ? 'clear of zero' : 'not clear of zero',
-          },
-          ...(against.logScore
-            ? [
-                {
-                  label: `Log score gained over ${against.against}, nats a bar`,
-                  value: against.logScore.value,
-                  interval: [against.logScore.low, against.logScore.high] as const,
-                  tone: (against.logScore.low > 0 ? 'good' : against.logScore.high < 0 ? 'bad' : 'neutral') as
-                    | 'good'
-                    | 'bad'
-                    | 'neutral',
-                  note: against.logScore.low > 0 || against.logScore.high < 0 ? 'clear of zero' : 'not clear of zero',
-                },
-              ]
-            : []),
-          { label: 'Largest drawdown, adaptive', value: adaptive!.maxDrawdown, format: 'percent' },
-        ],
-      }),
-      stack({
-        title: 'Equity and drawdown',
-        description: 'Logarithmic; 100,000 at the start.',
-        panels: [
-          lineChart({
-            title: 'Equity',
-            time: live.time,
-            scale: 'log',
-            series: arms.map(({ name, equity }) => ({ name, y: equity })),
-          }),
-          lineChart({
-            title: 'Drawdown',
-            time: live.time,
-            format: 'percent',
-            series: arms.map(({ name, equity }) => ({ name, y: peak(equity) })),
-          }),
-        ],
-      }),
-      dataTable({
-        title: 'Metrics',
-        columns: [
-          { name: 'arm' },
-          { name: 'return a year', format: 'percent', best: 'high' },
-          { name: 'volatility', format: 'percent' },
-          { name: 'Sharpe', best: 'high' },
-          { name: 'Sharpe, 95 %' },
-          { name: 'max drawdown', format: 'percent', best: 'low' },
-          { name: 'turnover a year' },
-          { name: 'log score a bar', best: 'high' },
-        ],
-        rows: result.arms.map((arm) => [
-          arm.name,
-          arm.annualReturn,
-          arm.volatility,
-          arm.sharpe.value,
-          `${arm.sharpe.low.toFixed(2)} to ${arm.sharpe.high.toFixed(2)}`,
-          arm.maxDrawdown,
-          arm.turnover,
-          arm.logScore,
-        ]),
-      }),
-      dataTable({
-        title: 'The adaptive run against the others',
-        columns: [
-          { name: 'against' },
-          { name: 'Sharpe gained' },
-          { name: '95 %' },
-          { name: 'log score gained' },
-          { name: '95 % ' },
-        ],
-        rows: result.comparisons.map(({ against: name, sharpe, logScore }) => [
-          name,
-          sharpe.value,
-          `${sharpe.low.toFixed(2)} to ${sharpe.high.toFixed(2)}`,
-          logScore?.value,
-          logScore ? `${logScore.low.toFixed(4)} to ${logScore.high.toFixed(4)}` : '',
-        ]),
-      }),
-    ],
   }
 }
 

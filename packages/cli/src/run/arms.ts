@@ -1,5 +1,5 @@
 import type { LongTaskOptions, Snapshot } from '@regimen/core'
-import { type Bars, backtestVectorized, logScoreGaussian, paperExecutor, sliceBars } from '@regimen/market'
+import { type Bars, backtestVectorized, paperExecutor, sliceBars } from '@regimen/market'
 import {
   type Improvement,
   type MarketModel,
@@ -152,10 +152,7 @@ export function truthArm(source: Source, config: RunConfig): Arm | undefined {
   const targets = truth.targets.slice(n).fill(0, 0, config.embargo)
   const { equity } = backtestVectorized(live, { targets, costs })
   const logScore = new Float64Array(live.time.length).fill(Number.NaN)
-  for (let i = 0; i + 1 < logScore.length; i++) {
-    const y = Math.log(live.close[i + 1]! / live.close[i]!)
-    logScore[i] = logScoreGaussian(y, truth.mean[n + i]!, Math.sqrt(truth.variance[n + i]!))
-  }
+  logScore.set(truth.logScore.subarray(n + 1))
   return { name: 'true regime', equity, targets, logScore }
 }
 

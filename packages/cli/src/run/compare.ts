@@ -1,4 +1,4 @@
-import { annualReturn, type Bars, bootstrapInterval, maxDrawdown, sharpe } from '@regimen/market'
+import { annualReturn, type Bars, blockBootstrap, bootstrapInterval, maxDrawdown, sharpe } from '@regimen/market'
 import { barsPerYear } from '../preset/timeframe.ts'
 import type { Arm } from './arms.ts'
 
@@ -81,4 +81,46 @@ export function compareArms(arm: Arm, other: Arm, bars: Bars, seed: number): Com
   const gain = gains.length > 1 && bootstrapInterval(gains, { statistic: average, samples: SAMPLES, seed })
   const plain = ({ value, low, high }: Estimate): Estimate => ({ value, low, high })
   return { against: other.name, sharpe: plain(difference), ...(gain && { logScore: plain(gain) }) }
+}
+
+/** What equity and drawdown might have been, bar by bar: 2.5 % and 97.5 % quantiles over resampled paths of the same returns. */
+export interface Luck {
+  readonly equity: { readonly low: Float64Array; readonly high: Float64Array }
+  readonly drawdown: { readonly low: Float64Array; readonly high: Float64Array }
+}
+
+const PATHS = 200
+/** Bars of a resampled block: a month of days. */
+const BLOCK = 21
+
+/** Resamples an arm's returns in blocks; how far the paths spread is how much of an equity curve may be luck. */
+export function luckOf({ equity }: Pick<Arm, 'equity'>, { time, interval }: Bars, seed: number): Luck {
+  const path = { time, open: equity, high: equity, low: equity, close: equity, interval }
+  const paths = Array.from(
+    { length: PATHS },
+    (_, i) => blockBootstrap(path, { seed: `${seed}/${i}`, meanBlock: BLOCK }).close,
+  )
+  return { equity: quantiles(paths), drawdown: quantiles(paths.map(drawdowns)) }
+}
+
+/** Share of the highest equity so far that is lost, 0 or below. */
+export function drawdowns(equity: Float64Array, cash = 100_000): Float64Array {
+  let high = cash
+  return equity.map((value) => {
+    high = Math.max(high, value)
+    return value / high - 1
+  })
+}
+
+function quantiles(paths: readonly Float64Array[]): Luck['equity'] {
+  const n = paths[0]!.length
+  const [low, high] = [new Float64Array(n), new Float64Array(n)]
+  const column = new Float64Array(paths.length)
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < column.length; j++) column[j] = paths[j]![i]!
+    column.sort()
+    low[i] = column[Math.round(0.025 * (column.length - 1))]!
+    high[i] = column[Math.round(0.975 * (column.length - 1))]!
+  }
+  return { low, high }
 }

@@ -1,5 +1,9 @@
 import { RegimenError } from '@regimen/core'
+import type { BackendName } from '@regimen/tensor'
 import { z } from 'zod'
+
+/** What `--device` takes. */
+export const DEVICES: readonly BackendName[] = ['cpu', 'wasm', 'webgpu', 'node', 'auto']
 
 /** Configuration of a run, as a file and the flags give it. */
 export type RunConfig = {
@@ -23,6 +27,8 @@ export type RunConfig = {
   innerSteps: number
   /** Samples of an adaptation, 4 to 500. @default 32 */
   support: number
+  /** Where tfjs runs what is not compiled: cpu, wasm, webgpu, node or auto. @default 'cpu' */
+  device: BackendName
   /** @default 7 */
   seed: number
   /** Runs the arms to compare with. @default true */
@@ -42,6 +48,7 @@ const SCHEMA: z.ZodType<RunConfig> = z.strictObject({
   metaEpochs: whole(1).default(200),
   innerSteps: whole(1, 20).default(2),
   support: whole(4, 500).default(32),
+  device: z.enum(DEVICES).default('cpu'),
   seed: z.number().int().default(7),
   baselines: z.boolean().default(true),
 })

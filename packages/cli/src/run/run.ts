@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { check, hashBytes, type LongTaskOptions, RegimenError } from '@regimen/core'
+import { useBackend } from '@regimen/tensor'
 import { presetSettings } from '../preset/settings.ts'
 import type { Terminal } from '../terminal.ts'
 import { table } from '../terminal.ts'
@@ -65,6 +66,8 @@ const SILENT: Terminal = { say: () => {}, progress: () => () => {}, json: () => 
 export async function makeRun(config: RunConfig, options: MakeRunOptions): Promise<FinishedRun> {
   const { folder, signal, terminal = SILENT } = options
   const pass = signal ? { signal } : {}
+  const { backend } = await useBackend(config.device)
+  if (config.device === 'auto') terminal.say(`device    ${backend}`)
   await makeFolder(folder)
   await claim(folder, config)
   const [file, ...others] = config.data

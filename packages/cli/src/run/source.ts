@@ -30,9 +30,8 @@ export interface Source {
     readonly regimes: readonly string[]
     /** Positions of a strategy that filters with the true parameters. */
     readonly targets: Float64Array
-    /** Mean and variance of the next return by the true filter. */
-    readonly mean: Float64Array
-    readonly variance: Float64Array
+    /** ln p of each bar's return by the true filter at the bar before. */
+    readonly logScore: Float64Array
   }
   /** What was repaired in a file, in words. */
   readonly repairs: readonly string[]
@@ -86,8 +85,7 @@ export function simulatedSource(name: string, years: number, seed: number): Sour
     truth: {
       regimes: Array.from(market.regimes, (s) => parameters.regimes[s]!.name),
       targets: forecastTargets(filter, { barsPerYear: barsPerYear(market.bars), horizon }),
-      mean: filter.mean,
-      variance: filter.variance,
+      logScore: filter.logScore,
     },
     repairs: [],
     fingerprint: fingerprint(market.bars),
