@@ -81,7 +81,7 @@ export class BarFilter {
   /** E(variance factor | regime, bars before). */
   readonly factor: Float64Array
   /** ln p(return | bars before) of the bar weighed last. */
-  logReturn = Number.NaN
+  logReturn: number = Number.NaN
   readonly #p: BarParameters
   readonly #heights: { tail: number; jump: number }
   readonly #prior: Float64Array
