@@ -27,7 +27,7 @@ function prepare(seed: number) {
 type Prepared = ReturnType<typeof prepare>
 
 /** Annual Sharpe ratio after costs of bars from `from` to `to`. */
-function score({ bars, inputs, parameters }: Prepared, weights: readonly number[], from: number, to: number): number {
+function score({ bars, inputs, parameters }: Prepared, weights: ArrayLike<number>, from: number, to: number): number {
   const targets = new Float64Array(to - from)
   let held = 0
   for (let i = from; i < to; i++) {
@@ -43,12 +43,13 @@ function score({ bars, inputs, parameters }: Prepared, weights: readonly number[
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+const squares = (values: ArrayLike<number>): number => Array.from(values, (w) => w * w).reduce((a, b) => a + b, 0)
 
 /** Weights that are best on the past of all markets given; large ones are drawn in a little. */
-async function tune(markets: readonly Prepared[], evaluations: number): Promise<readonly number[]> {
+async function tune(markets: readonly Prepared[], evaluations: number): Promise<Float64Array> {
   const space = { dimension: width + 1, lower: -3, upper: 3 }
-  const worth = (weights: readonly number[]): number =>
-    mean(markets.map((market) => score(market, weights, 100, PAST))) - 0.02 * weights.reduce((sum, w) => sum + w * w, 0)
+  const worth = (weights: ArrayLike<number>): number =>
+    mean(markets.map((market) => score(market, weights, 100, PAST))) - 0.02 * squares(weights)
   const result = await maximize(worth, space, { optimizer: cmaEs, options: { sigma: 0.5 }, evaluations, seed: 1 })
   return result.point
 }
@@ -58,7 +59,7 @@ const unseen = [101, 102, 103, 104, 105, 106].map(prepare)
 const many = await tune(seen, 1000)
 const single = await tune(seen.slice(0, 1), 1000)
 
-const row = (name: string, weights: readonly number[], tuned: readonly Prepared[]): number[] => {
+const row = (name: string, weights: ArrayLike<number>, tuned: readonly Prepared[]): number[] => {
   const past = mean(tuned.map((market) => score(market, weights, 100, PAST)))
   const later = mean(seen.map((market) => score(market, weights, PAST, BARS)))
   const others = mean(unseen.map((market) => score(market, weights, 100, BARS)))
