@@ -112,7 +112,7 @@ async function patterns(
   const trained = await metaTrain(learner(15), sampleFamily(relatives(15), { seed: 'train' }), {
     iterations,
     tasksPerBatch: 2,
-    rate: (update) => 1e-3 * (1 - (0.95 * update) / iterations),
+    rate: cosineDecay({ from: 1.5e-3, to: 3e-5, updates: iterations }),
     onReport: ({ iteration, loss }) => {
       if (iteration % 500 === 0) log(`patterns ${iteration}: ${loss.toFixed(3)}`)
     },
