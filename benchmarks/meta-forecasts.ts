@@ -71,7 +71,7 @@ async function forecasts(
       validateEvery: 100,
     })
     const fresh = { learner, params: learner.init(createRng(seed)) }
-    const settings = [20, 60].flatMap((steps) => [0.02, 0.1].map((innerRate) => ({ steps, innerRate })))
+    const settings = [3, 8, 20, 60].flatMap((steps) => [0.02, 0.1].map((innerRate) => ({ steps, innerRate })))
     let chosen = { settings: settings[0]!, loss: Number.POSITIVE_INFINITY }
     for (const one of settings) {
       const loss = (await evaluate(fresh, validation, one)).losses.at(-1)!.mean

@@ -34,7 +34,7 @@ function methods(iterations: number): { [name: string]: { learner: MetaLearner; 
 export default bench({
   name: 'meta-sinusoid',
   description:
-    'query error on 600 fixed sinusoids after 0, 1, 5 and 10 steps; --iterations 30000 for the full training (2000 else), --method maml --shots 10 for one row, --seeds 5 --learn2learn for the comparison with its published figures',
+    'query error on 600 fixed sinusoids after 0, 1, 5 and 10 steps; --iterations 30000 for the full training (2000 else), --method maml --shots 10 for one row, --seeds 5 --learn2learn for the comparison with its published figures (--train-steps 1 for half of it)',
   async run(context) {
     const iterations = context.number('iterations', 2000)
     const figures: { [name: string]: Figure } = { iterations }
@@ -105,7 +105,7 @@ def run(steps, seed):
     x, y, q, r = test
     return [((forward(adapt(params, x, y, k, False), q) - r) ** 2).mean().item() for k in (0, 1, 5, 10)]
 
-print(json.dumps({str(steps): [run(steps, seed) for seed in range(given['seeds'])] for steps in (1, 5)}))
+print(json.dumps(run(given['steps'], given['seed'])))
 `
 
 /**
@@ -114,32 +114,29 @@ print(json.dumps({str(steps): [run(steps, seed) for seed in range(given['seeds']
  */
 async function compare(seeds: number, context: BenchContext): Promise<BenchResult> {
   const test = await sampleFamily(sinusoids({ shots: 10, queries: 100 }), { seed: 'test' }).batch(0, 600)
-  const results: { [steps: string]: number[][] } = { 1: [], 5: [] }
-  for (const steps of [1, 5]) {
+  const rows = (part: 'support' | 'query', key: 'x' | 'y') =>
+    test.map((task) => Array.from(task[part][key].data, (value) => [value]))
+  const input = { x: rows('support', 'x'), y: rows('support', 'y'), q: rows('query', 'x'), r: rows('query', 'y') }
+  const [ours, torch]: { [steps: string]: number[][] }[] = [{}, {}]
+  const wanted = context.number('train-steps', 0)
+  for (const steps of wanted ? [wanted] : [1, 5]) {
     for (let seed = 0; seed < seeds; seed++) {
       const sampler = sampleFamily(sinusoids({ shots: 10 }), { seed: `train/${seed}` })
       const learner = maml({ net: net(), steps, rate: 0.01, bound: Number.POSITIVE_INFINITY })
       const { model } = await metaTrain(learner, sampler, { iterations: 2000, seed, clip: Number.POSITIVE_INFINITY })
       const { losses } = await evaluate(model, test, { steps: 10 })
+      const show = (who: string, row: number[]) =>
+        context.log(`${who}, ${steps}-step training, seed ${seed}: ${row.map((loss) => loss.toFixed(2)).join(' / ')}`)
       const row = STEPS.map((step) => losses[step]!.mean)
-      context.log(`${steps}-step training, seed ${seed}: ${row.map((loss) => loss.toFixed(2)).join(' / ')}`)
-      results[steps]!.push(row)
+      ours![steps] = [...(ours![steps] ?? []), row]
+      show('ours', row)
+      const peer = await context.python<number[]>(TORCH, { needs: ['torch'], input: { ...input, steps, seed } })
+      if (peer.absent !== undefined) continue
+      torch![steps] = [...(torch![steps] ?? []), peer.value]
+      show('PyTorch', peer.value)
     }
   }
-  const rows = (part: 'support' | 'query', key: 'x' | 'y') =>
-    test.map((task) => Array.from(task[part][key].data, (value) => [value]))
-  const input = {
-    x: rows('support', 'x'),
-    y: rows('support', 'y'),
-    q: rows('query', 'x'),
-    r: rows('query', 'y'),
-    seeds,
-  }
-  const torch = await context.python<{ [steps: string]: number[][] }>(TORCH, { needs: ['torch'], input })
-  return {
-    figures: { iterations: 2000, seeds, ...summary('', results) },
-    peers: torch.absent === undefined ? summary('torch_', torch.value) : { torch },
-  }
+  return { figures: { iterations: 2000, seeds, ...summary('', ours!) }, peers: summary('torch_', torch!) }
 }
 
 const STEPS = [0, 1, 5, 10]

@@ -10,7 +10,14 @@ import { bench, type Figure } from './harness.ts'
 const REGIMES = 'equity-daily'
 const NO_REGIMES = 'no-regimes-daily'
 
+/** Real series beside the simulated markets, where the optional data are present. */
+const REAL = [
+  ...['aapl_daily_adj', 'ibm_daily_adj', 'bac_daily_adj', 'goog_daily_adj', 'eurusd_d_mid', 'gbpusd_d_mid'],
+  ...['xauusd_d_mid', 'btcusd_coinbase_daily', 'uso_daily_raw'],
+]
+
 interface Line {
+  /** Name of the simulated market, or of the real series. */
   readonly market: string
   readonly seed: number
   readonly comparisons: readonly Comparison[]
@@ -35,7 +42,7 @@ function estimate(values: readonly number[]): { mean: number; low: number; high:
 export default bench({
   name: 'pipeline-value',
   description:
-    'does adapting pay after costs? 30 seeds of a market with regimes and one without (--seeds 30, --first 100, --market NAME, --results FILE)',
+    'does adapting pay after costs? 30 seeds of a market with regimes and one without (--seeds 30, --first 100, --market NAME, --results FILE), and with --real the real series',
   async run(context) {
     const seeds = context.number('seeds', 30)
     const first = context.number('first', 100)
@@ -48,23 +55,40 @@ export default bench({
             .filter(Boolean)
             .map((line) => JSON.parse(line) as Line)
         : []
-    for (const market of only ? [only] : [REGIMES, NO_REGIMES]) {
-      for (let seed = first; seed < first + seeds; seed++) {
-        if (lines.some((line) => line.market === market && line.seed === seed)) continue
-        const folder = mkdtempSync(join(tmpdir(), 'pipeline-value-'))
-        const config = readConfig({ market, seed }, 'the benchmark')
-        const { result } = await makeRun(config, { folder })
-        rmSync(folder, { recursive: true })
-        const line: Line = { market, seed, comparisons: result.comparisons }
-        lines.push(line)
-        if (file) appendFileSync(file, `${JSON.stringify(line)}\n`)
-        const against = result.comparisons.find((one) => one.against === 'static')!
-        context.log(
-          `${market}, seed ${seed}: Sharpe ${against.sharpe.value.toFixed(3)}, log score ${against.logScore!.value.toFixed(4)}`,
-        )
-      }
+    const measure = async (market: string, seed: number, data?: string): Promise<void> => {
+      if (lines.some((line) => line.market === market && line.seed === seed)) return
+      const folder = mkdtempSync(join(tmpdir(), 'pipeline-value-'))
+      const config = readConfig(data ? { data: [data], seed } : { market, seed }, 'the benchmark')
+      const { result } = await makeRun(config, { folder })
+      rmSync(folder, { recursive: true })
+      const line: Line = { market, seed, comparisons: result.comparisons }
+      lines.push(line)
+      if (file) appendFileSync(file, `${JSON.stringify(line)}\n`)
+      const against = result.comparisons.find((one) => one.against === 'static')!
+      context.log(
+        `${market}, seed ${seed}: Sharpe ${against.sharpe.value.toFixed(3)}, log score ${against.logScore!.value.toFixed(4)}`,
+      )
     }
     const figures: { [name: string]: Figure } = {}
+    if (context.flag('real')) {
+      for (const name of REAL) {
+        const path = context.data(`market/${name}.csv`)
+        if (!path) context.log(`${name} is not present`)
+        else await measure(name, first, path)
+      }
+      for (const { market, comparisons } of lines.filter(({ market: name }) => REAL.includes(name))) {
+        for (const { against, sharpe, logScore } of comparisons) {
+          figures[`${market} Sharpe over ${against}`] = {
+            value: Number(sharpe.value.toFixed(3)),
+            note: `95 % from ${sharpe.low.toFixed(2)} to ${sharpe.high.toFixed(2)}${logScore ? `; log score ${logScore.value.toFixed(4)}` : ''}`,
+          }
+        }
+      }
+      return { figures }
+    }
+    for (const market of only ? [only] : [REGIMES, NO_REGIMES]) {
+      for (let seed = first; seed < first + seeds; seed++) await measure(market, seed)
+    }
     const note = (name: string, values: readonly number[]): void => {
       if (values.length < 5) return
       const { mean, low, high } = estimate(values)

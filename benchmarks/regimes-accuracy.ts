@@ -1,31 +1,65 @@
-import { type PresetName, simulate, trueFilter } from '@regimen/market'
-import { fitHmm, hmmFilter, hmmStatistics } from '@regimen/regimes'
+import { assign } from '@regimen/core/math'
+import { type MarketParameters, type PresetName, simulate, trueFilter } from '@regimen/market'
+import { type BarColumns, type BarRegimeModel, barRegimeFilter, fitBarRegimes } from '@regimen/regimes'
 import { bench, type Figure } from './harness.ts'
 
+/** `panel` learns one model from the pasts of all series, `own` one for each series from its own. */
 const MARKETS = [
-  { name: 'separable', preset: 'separable', states: 3 },
-  { name: 'daily', preset: 'equity-daily', states: 6 },
-] as const satisfies readonly { name: string; preset: PresetName; states: number }[]
+  { name: 'separable', preset: 'separable', mode: 'own' },
+  { name: 'daily', preset: 'equity-daily', mode: 'panel' },
+  { name: 'daily_own', preset: 'equity-daily', mode: 'own' },
+  { name: 'daily_oracle', preset: 'equity-daily', mode: 'oracle' },
+] as const satisfies readonly { name: string; preset: PresetName; mode: 'own' | 'panel' | 'oracle' }[]
 
 /** Bars after a true change within which a switch counts as its detection and not as a false alarm. */
 const GRACE = 20
 
 export default bench({
   name: 'regimes-accuracy',
-  description:
-    'Filtered regimes of an HMM learned from the past, beside the filter that knows the simulator’s parameters',
+  description: 'Filtered regimes learned from past bars, beside the filter that knows the simulator’s parameters',
   run(context) {
-    const seeds = context.number('seeds', 20)
+    const count = context.number('seeds', 20)
     const past = context.number('past', 4000)
     const ahead = context.number('ahead', 2000)
+    const restarts = context.number('restarts', 3)
+    const only = context.args.find((arg) => MARKETS.some(({ name }) => name === arg))
     const figures: { [name: string]: Figure } = {}
-    for (const { name, preset, states } of MARKETS) {
+    for (const { name, preset, mode } of MARKETS) {
+      if (only !== undefined && only !== name) continue
+      const markets = Array.from({ length: count }, (_, i) => marketOf(preset, i + 1, past, ahead))
+      const regimes = markets[0]!.names.length
+      const learn = (from: readonly Market[]): BarRegimeModel =>
+        mode === 'oracle'
+          ? knownModel(from[0]!.parameters)
+          : fitBarRegimes(
+              from.map((market) => head(market.bars, past)),
+              { regimes, restarts, seed: 1 },
+            )
+      const groups = mode === 'own' ? markets.map((market) => [market]) : [markets]
       const totals: { [name: string]: number } = {}
-      for (let seed = 1; seed <= seeds; seed++) {
-        const scores = judge(preset, states, seed, past, ahead)
-        for (const [key, value] of Object.entries(scores)) totals[key] = (totals[key] ?? 0) + value / seeds
-        context.log(`${name} ${seed}: ${scores.accuracy_learned!.toFixed(4)} of ${scores.accuracy_true!.toFixed(4)}`)
-      }
+      groups.forEach((group, g) => {
+        const model = learn(group)
+        const beliefs = group.map((market) => barRegimeFilter(model, market.bars))
+        // The labels of the past only say which learned regime has which name, one to one.
+        const names = nameRegimes(group, beliefs, past)
+        const before = totals.accuracy_learned ?? 0
+        group.forEach((market, i) => {
+          const { filtered, logReturn } = beliefs[i]!
+          const learned = new Float64Array(filtered.length)
+          for (let t = 0; t < past + ahead; t++)
+            for (let s = 0; s < regimes; s++) learned[t * regimes + names[s]!] = filtered[t * regimes + s]!
+          const { truth } = market
+          const scores = {
+            ...suffix(measure(learned, market.regimes, market.names, past), 'learned'),
+            ...suffix(measure(truth.probabilities, market.regimes, market.names, past), 'true'),
+            return_logscore_learned: mean(logReturn.subarray(past)),
+            return_logscore_true: mean(truth.logScore.subarray(past)),
+          }
+          for (const [key, value] of Object.entries(scores)) totals[key] = (totals[key] ?? 0) + value / count
+        })
+        const accuracy = ((totals.accuracy_learned! - before) * count) / group.length
+        context.log(`${name} ${g + 1} of ${groups.length}: ${accuracy.toFixed(4)}`)
+      })
       for (const [key, value] of Object.entries(totals)) figures[`${name}_${key}`] = value
       for (const key of ['accuracy', 'trend_accuracy', 'volatility_accuracy', 'return_logscore'])
         figures[`${name}_${key}_ratio`] = totals[`${key}_learned`]! / totals[`${key}_true`]!
@@ -36,50 +70,76 @@ export default bench({
   },
 })
 
-/** Learns on the past, filters what comes after; labels of the past only name the learned states. */
-function judge(preset: PresetName, states: number, seed: number, past: number, ahead: number) {
-  const n = past + ahead
-  const { bars, regimes, parameters } = simulate(preset, { bars: n, seed })
+type Market = ReturnType<typeof marketOf>
+
+function marketOf(preset: PresetName, seed: number, past: number, ahead: number) {
+  const { bars, regimes, parameters } = simulate(preset, { bars: past + ahead, seed })
   const names = parameters.regimes.map((regime) => regime.name)
-  const k = names.length
-  const returns = Float64Array.from(bars.close, (close, t) =>
-    Math.log(close / (t > 0 ? bars.close[t - 1]! : bars.open[0]!)),
-  )
-  // The logarithm of a bar's range is nearly normal and tells the volatility of its bar.
-  const rows = Array.from(returns, (r, t) => [100 * r, Math.log(Math.log(bars.high[t]! / bars.low[t]!) + 1e-6)])
-  const model = fitHmm(rows.slice(0, past), { states, restarts: 6, sticky: 50, seed })
-  const { filtered, predicted } = hmmFilter(model, rows)
-  const naming = new Float64Array(states * k).fill(0.1)
-  for (let t = 0; t < past; t++)
-    for (let s = 0; s < states; s++) naming[s * k + regimes[t]!]! += filtered[t * states + s]!
-  const learned = new Float64Array(n * k)
-  for (let s = 0; s < states; s++) {
-    const row = naming.subarray(s * k, (s + 1) * k)
-    const total = row.reduce((a, b) => a + b, 0)
-    for (let t = 0; t < n; t++)
-      for (let j = 0; j < k; j++) learned[t * k + j]! += (filtered[t * states + s]! * row[j]!) / total
-  }
-  const truth = trueFilter(bars, { parameters })
-  const statistics = hmmStatistics(model)
-  let score = 0
-  let ceiling = 0
-  for (let t = past; t < n; t++) {
-    let density = 0
-    for (let s = 0; s < states; s++) {
-      const { mean, deviation } = statistics[s]!
-      const z = (100 * returns[t]! - mean[0]!) / deviation[0]!
-      density += (predicted[t * states + s]! * Math.exp(-0.5 * z * z)) / (deviation[0]! * Math.sqrt(2 * Math.PI))
-    }
-    // Densities of returns, as the true filter's, not of hundredths.
-    score += Math.log(100 * Math.max(density, 1e-300)) / ahead
-    ceiling += truth.logScore[t]! / ahead
-  }
+  return { bars, regimes, parameters, names, truth: trueFilter(bars, { parameters }) }
+}
+
+function head({ open, high, low, close }: BarColumns, rows: number): BarColumns {
+  const cut = (column: ArrayLike<number>): Float64Array => Float64Array.from({ length: rows }, (_, t) => column[t]!)
+  return { open: cut(open), high: cut(high), low: cut(low), close: cut(close) }
+}
+
+function nameRegimes(group: readonly Market[], beliefs: readonly { filtered: Float64Array }[], past: number) {
+  const k = group[0]!.names.length
+  const missed = Array.from({ length: k }, () => new Array<number>(k).fill(0))
+  group.forEach(({ regimes }, i) => {
+    const { filtered } = beliefs[i]!
+    for (let t = 0; t < past; t++) for (let s = 0; s < k; s++) missed[s]![regimes[t]!]! -= filtered[t * k + s]!
+  })
+  return assign(missed).columns
+}
+
+/** The model of bars at the simulator’s own parameters: what is lost to the family and not to learning. */
+function knownModel(parameters: MarketParameters): BarRegimeModel {
+  const { regimes, transitions, durationShape: stages, barsPerYear, innovations, overnight } = parameters
+  const { garch, jumps, degreesOfFreedom } = innovations
+  const k = regimes.length
+  const leaf = (shape: number[], values: number[]) =>
+    ({ dtype: 'float64', shape, data: Float64Array.from(values) }) as const
   return {
-    ...suffix(measure(learned, regimes, names, past), 'learned'),
-    ...suffix(measure(truth.probabilities, regimes, names, past), 'true'),
-    return_logscore_learned: score,
-    return_logscore_true: ceiling,
-  } as { [name: string]: number }
+    kind: 'bar-regimes',
+    regimes: k,
+    stages,
+    drift: leaf(
+      [k],
+      regimes.map((regime) => regime.drift / barsPerYear),
+    ),
+    scale: leaf(
+      [k],
+      regimes.map((regime) => regime.volatility / Math.sqrt(barsPerYear)),
+    ),
+    echo: leaf(
+      [k],
+      regimes.map((regime) => regime.autoregression),
+    ),
+    leave: leaf(
+      [k],
+      regimes.map(({ duration }) => stages / (stages + duration - 1)),
+    ),
+    moves: leaf([k, k], transitions.flat()),
+    shocks: {
+      alpha: garch!.alpha,
+      gamma: garch!.gamma,
+      beta: garch!.beta,
+      degrees: degreesOfFreedom!,
+      jumpRate: jumps!.perYear / barsPerYear,
+      jumpMean: jumps!.mean,
+      jumpDeviation: jumps!.deviation,
+    },
+    gapShare: overnight,
+    logLikelihood: 0,
+    history: [],
+    converged: true,
+    rows: 0,
+  }
+}
+
+function mean(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function measure(p: Float64Array, regimes: Uint8Array, names: readonly string[], from: number) {

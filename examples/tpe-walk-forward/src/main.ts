@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import {
-  chooseRobust,
-  deflatedSharpe,
-  importance,
+  judgeWinner,
   medianPruner,
   nestedSearch,
   openStudy,
-  overfittingProbability,
   summarizeStudy,
   type Trial,
   tpe,
@@ -49,31 +46,13 @@ const study = openStudy({ direction: 'maximize', name: 'cross', sampler: tpe(), 
 await study.optimize(walkForwardObjective(folds, evaluate), { trials: 60 })
 console.log(summarizeStudy(study))
 
-const winner = chooseRobust(study)
-console.log(
-  `robust choice: fast ${winner.trial.params.fast}, slow ${winner.trial.params.slow}, expected ${winner.mean.toFixed(4)}`,
-)
-console.log(
-  'importance:',
-  Object.entries(importance(study))
-    .map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`)
-    .join(', '),
-)
-
-// How lucky is the best of all these? Every complete trial's returns over all folds, side by side.
+// The winner by posterior mean, and how lucky it is: every complete trial's returns over all folds stand beside its own.
 const [start, end] = [folds[0]!.from, folds.at(-1)!.to]
-const columns = study.completed.map(({ params }) => returns(params.fast as number, params.slow as number, start, end))
-const ratios = columns.map(sharpe)
-const average = ratios.reduce((a, b) => a + b, 0) / ratios.length
-const { probability } = deflatedSharpe({
-  sharpe: Math.max(...ratios),
-  observations: end - start,
-  trials: study.trials.length,
-  variance: ratios.reduce((sum, r) => sum + (r - average) ** 2, 0) / ratios.length,
+const winner = judgeWinner(study, {
+  returns: ({ params }) => returns(params.fast as number, params.slow as number, start, end),
 })
-const overfit = overfittingProbability(columns[0]!.map((_, t) => columns.map((column) => column[t]!)))
 console.log(
-  `deflated Sharpe ratio ${probability.toFixed(3)}, probability of overfitting ${overfit.probability.toFixed(3)}`,
+  `winner: fast ${winner.trial.params.fast}, slow ${winner.trial.params.slow}, expected ${winner.mean.toFixed(4)}; deflated Sharpe ratio ${winner.deflated.toFixed(3)}, probability of overfitting ${winner.overfitting.toFixed(3)}`,
 )
 
 const nested = await nestedSearch(folds, evaluate, { direction: 'maximize', trials: 20, seed: 1 })
@@ -82,7 +61,8 @@ for (const { fold, inSample, outOfSample } of nested)
 
 assert.equal(study.trials.length, 60)
 assert.ok(study.trials.some(({ state }) => state === 'pruned'))
-assert.ok(probability >= 0 && probability <= 1)
+assert.ok(winner.deflated >= 0 && winner.deflated <= 1)
+assert.ok(winner.overfitting >= 0 && winner.overfitting <= 1)
 assert.deepEqual(
   nested.map(({ fold }) => fold),
   [2, 3, 4],

@@ -6,6 +6,15 @@ import { type Trial, TrialPruned } from './trial.ts'
 /** What an objective returns: its value, one each for several objectives, or a promise of them. */
 export type ObjectiveOutcome = number | readonly number[] | Promise<number | readonly number[]>
 
+/** What `study.optimize` evaluates. `concurrency` says how many at once are best. */
+export type Objective = ((trial: Trial) => ObjectiveOutcome) & { readonly concurrency?: number }
+
+interface Flight {
+  readonly trial: Trial
+  /** Never rejects. */
+  readonly told: Promise<Told>
+}
+
 /** Limits and manners of `study.optimize`. At least one of `trials`, `timeoutMs` and `signal` must end it. */
 export interface OptimizeOptions extends LongTaskOptions {
   /** Trials that this call runs, failed and pruned ones included. @default no limit */
@@ -14,8 +23,14 @@ export interface OptimizeOptions extends LongTaskOptions {
   timeoutMs?: number
   /** Milliseconds for one evaluation; then its signal is aborted and the trial fails. @default no limit */
   trialTimeoutMs?: number
-  /** Evaluations in flight at once. @default 1 */
+  /** Evaluations in flight at once. @default what the objective asks for (`workerObjective` does), else 1 */
   concurrency?: number
+  /**
+   * Tells results in the order of the trials' numbers, and starts a further trial only then, so that a seed gives one study
+   * whichever evaluation ends first. `false` tells at once: busier where times differ much, and no longer reproducible.
+   * @default true
+   */
+  ordered?: boolean
   /** How many more times a throwing evaluation is tried with the same parameters. @default 0 */
   retries?: number
   /**
@@ -37,11 +52,12 @@ export interface OptimizeResult {
 /** The loop behind `study.optimize`. */
 export async function runTrials(
   study: Study,
-  objective: (trial: Trial) => ObjectiveOutcome,
+  objective: Objective,
   options: OptimizeOptions,
   clock: Clock,
 ): Promise<OptimizeResult> {
-  const { trials, timeoutMs, trialTimeoutMs, concurrency = 1, retries = 0, heartbeatMs = 10_000, signal } = options
+  const { trials, timeoutMs, trialTimeoutMs, ordered = true, retries = 0, heartbeatMs = 10_000, signal } = options
+  const concurrency = options.concurrency ?? objective?.concurrency ?? 1
   const where = 'bayes/optimize'
   const natural = (value: number | undefined, name: string, least: number): void =>
     check(
@@ -81,18 +97,34 @@ export async function runTrials(
   }
   signal?.addEventListener('abort', onAbort)
 
-  const worker = async (): Promise<void> => {
-    while (mayStart()) {
-      started++
-      if (clock.monotonic() - lastBeat > heartbeatMs) {
-        lastBeat = clock.monotonic()
-        study.reap(heartbeatMs * 6)
-      }
-      const trial = study.ask()
-      running.add(trial)
-      const told = await evaluate(trial, objective, retries, trialTimeoutMs, signal)
+  const flights: Flight[] = []
+  const launch = (): void => {
+    started++
+    if (clock.monotonic() - lastBeat > heartbeatMs) {
+      lastBeat = clock.monotonic()
+      study.reap(heartbeatMs * 6)
+    }
+    const trial = study.ask()
+    running.add(trial)
+    flights.push({ trial, told: evaluate(trial, objective, retries, trialTimeoutMs, signal) })
+  }
+  /** The flight that is told next: the oldest, or whichever lands first. */
+  const land = async (): Promise<Flight> => {
+    const first =
+      ordered || flights.length === 1
+        ? flights[0]!
+        : await Promise.race(flights.map((flight) => flight.told.then(() => flight)))
+    flights.splice(flights.indexOf(first), 1)
+    return first
+  }
+  try {
+    for (;;) {
+      while (flights.length < concurrency && mayStart()) launch()
+      if (flights.length === 0) break
+      const { trial, told } = await land()
+      const outcome = await told
       running.delete(trial)
-      const { state, values } = tellOnce(study, trial, told)
+      const { state, values } = tellOnce(study, trial, outcome)
       counts[state as keyof typeof counts]++
       report(
         counts.complete + counts.pruned + counts.failed,
@@ -100,13 +132,11 @@ export async function runTrials(
       )
       if (concurrency === 1 && trial.number % 16 === 15) await yieldToEventLoop()
     }
-  }
-  try {
-    const settled = await Promise.allSettled(Array.from({ length: concurrency }, worker))
-    for (const one of settled) if (one.status === 'rejected') throw one.reason
   } finally {
     clearInterval(pulse)
     signal?.removeEventListener('abort', onAbort)
+    // Left over only where the storage failed: nothing of theirs can be told any more.
+    for (const { trial } of flights) trial.abort(new Error('the run ended with an error'))
   }
   return { ...counts, stopped }
 }

@@ -20,7 +20,7 @@ import {
   type TrialRecord,
 } from './entries.ts'
 import { type CompleteTrial, frontOf, hypervolumes } from './front.ts'
-import { type ObjectiveOutcome, type OptimizeOptions, type OptimizeResult, runTrials } from './optimize.ts'
+import { type Objective, type OptimizeOptions, type OptimizeResult, runTrials } from './optimize.ts'
 import type { Pruner, Sampler, SamplerSession } from './sampler.ts'
 import { checkSame, type Params, type ParamValue, type SearchSpace } from './space.ts'
 import { memoryStorage, type StudyStorage } from './storage.ts'
@@ -224,7 +224,7 @@ export class Study {
   }
 
   /** Evaluates `objective` on trial after trial until one of the limits is reached. */
-  optimize(objective: (trial: Trial) => ObjectiveOutcome, options: OptimizeOptions): Promise<OptimizeResult> {
+  optimize(objective: Objective, options: OptimizeOptions): Promise<OptimizeResult> {
     return runTrials(this, objective, options, this.#clock)
   }
 

@@ -116,11 +116,14 @@ export class Trial {
   suggest<const S extends SearchSpace>(space: S): SearchPoint<S> {
     checkSpace(space, 'bayes/trial')
     const point: { [name: string]: ParamValue } = {}
+    const fresh: string[] = []
     for (const name of Object.keys(space)) {
       const dimension = space[name]!
-      if (isActive(dimension, point)) point[name] = this.#suggest(name, plainDimension(dimension), false)
+      if (!isActive(dimension, point)) continue
+      if (!Object.hasOwn(this.#record.params, name)) fresh.push(name)
+      point[name] = this.#suggest(name, plainDimension(dimension), false)
     }
-    this.#host.setParams(this.#record, Object.keys(point))
+    if (fresh.length > 0) this.#host.setParams(this.#record, fresh)
     return point as SearchPoint<S>
   }
 

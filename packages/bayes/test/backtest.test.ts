@@ -1,6 +1,7 @@
 import {
   chooseRobust,
   deflatedSharpe,
+  judgeWinner,
   medianPruner,
   nestedSearch,
   openStudy,
@@ -63,6 +64,70 @@ describe('probability of overfitting', () => {
     expect(Math.abs(luck - 0.5)).toBeLessThan(0.12)
     const skill = Array.from({ length: 300 }, () => Array.from({ length: 12 }, (_, j) => rng.normal(j === 4 ? 0.4 : 0)))
     expect(overfittingProbability(skill).probability).toBeLessThan(0.02)
+  })
+})
+
+describe('the judged winner', () => {
+  /** Forty strategies; those of `skill` earn more the nearer x is to ½. */
+  const search = async (skill: number, pruned = 0) => {
+    const rng = new Rng(`s${skill}`)
+    const study = openStudy({ direction: 'maximize', sampler: randomSampler(), seed: 1 })
+    const objective = (trial: Trial) => {
+      const edge = skill * (1 - 2 * Math.abs(trial.float('x', 0, 1) - 0.5))
+      const returns = Array.from({ length: 400 }, () => edge + rng.normal() ** 3)
+      trial.setAttribute('returns', returns)
+      return returns.reduce((a, b) => a + b) / 400
+    }
+    await study.optimize(objective, { trials: 40 })
+    for (let k = 0; k < pruned; k++) study.tell(study.ask(), { pruned: true })
+    study.tell(study.ask(), { failed: 'no data' })
+    return study
+  }
+
+  it('has the deflated Sharpe ratio and the probability of overfitting of its pieces', async () => {
+    const study = await search(1, 10)
+    const report = judgeWinner(study, { blocks: 6 })
+    expect(report.trial.number).toBe(chooseRobust(study).trial.number)
+    const columns = study.completed.map((trial) => trial.attributes.returns as number[])
+    const moment = (list: readonly number[], k: number) => {
+      const center = list.reduce((a, b) => a + b) / list.length
+      return list.reduce((sum, r) => sum + (r - center) ** k, 0) / list.length
+    }
+    const sharpe = (list: readonly number[]) =>
+      list.reduce((a, b) => a + b) / list.length / Math.sqrt((moment(list, 2) * 400) / 399)
+    const ratios = columns.map(sharpe)
+    const own = columns[report.trial.number]!
+    expect(report.sharpe).toBeCloseTo(sharpe(own), 12)
+    // Fifty tried: forty complete, ten pruned; the failed one was none.
+    expect(report.trials).toBe(50)
+    const { benchmark, probability } = deflatedSharpe({
+      sharpe: sharpe(own),
+      observations: 400,
+      trials: 50,
+      variance: (moment(ratios, 2) * 40) / 39,
+      skewness: moment(own, 3) / moment(own, 2) ** 1.5,
+      kurtosis: moment(own, 4) / moment(own, 2) ** 2,
+    })
+    expect(report.benchmark).toBeCloseTo(benchmark, 12)
+    expect(report.deflated).toBeCloseTo(probability, 10)
+    const table = own.map((_, t) => columns.map((column) => column[t]!))
+    expect(report.overfitting).toBe(overfittingProbability(table, { blocks: 6 }).probability)
+  })
+
+  it('trusts skill and distrusts luck', async () => {
+    const lucky = judgeWinner(await search(0))
+    const skilled = judgeWinner(await search(3))
+    expect(lucky.deflated).toBeLessThan(0.9)
+    expect(lucky.overfitting).toBeGreaterThan(0.3)
+    expect(skilled.overfitting).toBeLessThan(0.1)
+    expect(skilled.sharpe).toBeGreaterThan(3 * Math.abs(lucky.sharpe))
+  })
+
+  it('says which trial lacks returns', async () => {
+    const study = await search(0)
+    expect(() => judgeWinner(study, { returns: ({ number }) => (number === 7 ? [] : [1, 2]) })).toThrow(
+      'trial 7 has 0 returns, the first one has 2',
+    )
   })
 })
 

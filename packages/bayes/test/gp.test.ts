@@ -7,9 +7,10 @@ import {
   predictGaussianProcess,
 } from '@regimen/bayes'
 import { Rng } from '@regimen/core'
-import { numericalGradient } from '@regimen/core/math'
+import { normalLogCdf, numericalGradient } from '@regimen/core/math'
 import { describe, expect, it } from 'vitest'
 import { expectedImprovement } from '../src/gp/acquisition.ts'
+import { logFeasibility, temper, together } from '../src/gp/feasibility.ts'
 import { condition, createPosterior, type GaussianProcess, matern52 } from '../src/gp/gaussian-process.ts'
 import { logExpectedImprovementSlope } from '../src/gp/log-ei.ts'
 import { createRegion } from '../src/gp/trust-region.ts'
@@ -160,6 +161,59 @@ describe('the Gaussian process', () => {
   })
 })
 
+describe('the feasibility model', () => {
+  const model = fitGaussianProcess(
+    rows,
+    targets.map((v) => v - 1.2),
+    { categorical: [2], noise: 0.01 },
+  )
+
+  it('is the probability that the violation is at most 0', () => {
+    for (const point of [
+      [0.3, 0.2, 1],
+      [0.9, 0.9, 0],
+    ]) {
+      const { mean, deviation } = predictGaussianProcess(model, point)
+      const want = normalLogCdf(-mean / deviation)
+      expect(logFeasibility([model]).evaluate(Float64Array.from(point))).toBeCloseTo(want, 9)
+      expect(logFeasibility([model, model]).evaluate(Float64Array.from(point))).toBeCloseTo(2 * want, 9)
+    }
+  })
+
+  it('has a gradient that agrees with finite differences, alone and times the improvement', () => {
+    const improvement = expectedImprovement(fitGaussianProcess(rows, targets, { noise: 0.001 }), new Rng(1), 1)
+    for (const acquisition of [logFeasibility([model, model]), together(improvement, logFeasibility([model]))]) {
+      const point = [0.31, 0.77, 1]
+      const gradient = new Float64Array(3)
+      acquisition.evaluate(Float64Array.from(point), gradient)
+      for (const j of [0, 1]) {
+        const at = (h: number) => acquisition.evaluate(Float64Array.from(point, (v, i) => (i === j ? v + h : v)))
+        const numeric = (at(1e-5) - at(-1e-5)) / 2e-5
+        expect(Math.abs(gradient[j]! - numeric)).toBeLessThan(1e-5 * (1 + Math.abs(numeric)))
+      }
+    }
+  })
+
+  it('draws violations together and leaves their sign', () => {
+    // Root mean square of 0, −3, 4 and √11: √((9 + 16 + 11)/4) = 3.
+    const [zero, minus, plus] = temper([0, -3, 4, Math.sqrt(11)])
+    expect(zero).toBe(0)
+    expect(minus).toBeCloseTo(-Math.log(2), 12)
+    expect(plus).toBeCloseTo(Math.log(7 / 3), 12)
+  })
+
+  it('never takes an infeasible row for the incumbent', () => {
+    const worst = targets.indexOf(Math.max(...targets))
+    const plain = fitGaussianProcess(rows, targets, { categorical: [2], noise: 1e-6 })
+    const point = Float64Array.from([0.5, 0.5, 1])
+    const { mean, deviation } = predictGaussianProcess(plain, point)
+    // With the worst row alone eligible the improvement is measured from its value.
+    const value = expectedImprovement(plain, new Rng(1), 1, (row) => row === worst).evaluate(point)
+    const want = Math.log(deviation) + logExpectedImprovement((targets[worst]! - mean) / deviation)
+    expect(value + Math.log(plain.deviation)).toBeCloseTo(want, 3)
+  })
+})
+
 describe('the trust region', () => {
   it('grows with success, shrinks with failure and begins again', () => {
     const x = Array.from({ length: 60 }, (_, i) => [i / 60, 0.5])
@@ -201,6 +255,46 @@ describe('the sampler', () => {
     expect(study.best!.params.kind).toBe('b')
     expect(study.best!.params.n).toBe(21)
     expect(study.best!.value).toBeGreaterThan(0.999)
+  })
+
+  it('finds the optimum on the edge of a constraint, from a start where nothing is feasible', async () => {
+    // Minimize x + y with x·y ≥ 1 on [0, 2]²: 2 at (1, 1). Only x·y ≥ 1 is feasible, about a third of the square.
+    const study = openStudy({ direction: 'minimize', sampler: gp({ startup: 4 }), seed: 2 })
+    for (const [x, y] of [
+      [0.1, 0.2],
+      [0.5, 0.3],
+      [0.2, 1.6],
+      [1.2, 0.4],
+    ] as const)
+      study.enqueue({ x, y })
+    await study.optimize(
+      (t) => {
+        const [x, y] = [t.float('x', 0, 2), t.float('y', 0, 2)]
+        t.constrain([1 - x * y])
+        return x + y
+      },
+      { trials: 30 },
+    )
+    expect(study.completed.slice(0, 4).every((t) => t.violations[0]! > 0)).toBe(true)
+    expect(study.best!.violations[0]).toBeLessThanOrEqual(0)
+    expect(study.best!.value).toBeLessThan(2.001)
+  })
+
+  it('keeps its trust region where trials are feasible', async () => {
+    // The objective falls towards (0, 0); only x + y ≥ 1.6 is feasible. The box must stand on the edge, at its best trial.
+    const study = openStudy({ direction: 'minimize', sampler: gp({ startup: 6, trustRegion: true }), seed: 2 })
+    await study.optimize(
+      (t) => {
+        const [x, y] = [t.float('x', 0, 1), t.float('y', 0, 1)]
+        t.constrain([1.6 - x - y])
+        return x * x + y * y
+      },
+      { trials: 30 },
+    )
+    // 2·.8² = 1.28 at (.8, .8).
+    expect(study.best!.value).toBeLessThan(1.281)
+    const far = study.completed.slice(20).filter((t) => t.violations[0]! > 0.5)
+    expect(far.length).toBeLessThan(3)
   })
 
   it('spreads a batch and continues identically after a resume', () => {
@@ -250,10 +344,10 @@ describe('the sampler', () => {
       const study = openStudy({ direction: 'minimize', sampler, seed: 2 })
       await study.optimize(
         (t) => Array.from({ length: 25 }, (_, i) => (t.float(`x${i}`, 0, 1) - 0.3) ** 2).reduce((a, b) => a + b),
-        { trials: 50 },
+        { trials: 40 },
       )
       return study.best!.value
     }
-    expect(await run(gp())).toBeLessThan(0.5 * (await run(gp({ startup: 50 }))))
+    expect(await run(gp())).toBeLessThan(0.5 * (await run(gp({ startup: 40 }))))
   })
 })

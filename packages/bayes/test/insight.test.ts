@@ -73,6 +73,8 @@ describe('export', () => {
     const lines = summarizeStudy(study).split('\n')
     expect(lines[0]).toBe('demo: 300 trials, 299 complete, 0 pruned, 1 failed (minimize)')
     expect(lines[1]).toContain(`in trial ${study.best!.number}`)
+    // The shares of the test above, in its order.
+    expect(lines.at(-2)).toMatch(/^importance: x [67]\d %, y 1\d %, k 1\d %, n 0 %$/)
     expect(lines.at(-1)).toBe('failed 1 ×: no data')
   })
 })

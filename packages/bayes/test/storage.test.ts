@@ -73,7 +73,7 @@ describe('the journal', () => {
   it('reads all complete records of a file that is cut at any byte, reports the rest and goes on', async () => {
     const path = join(folder, 'cut.journal')
     const study = openStudy({ direction: 'minimize', storage: journalStorage(path, { durable: false }), worker: 'w' })
-    await study.optimize((trial) => trial.float('größe', 0, 1), { trials: 4 })
+    await study.optimize((trial) => trial.float('größe', 0, 1), { trials: FULL ? 4 : 2 })
     study.close()
     const whole = readFileSync(path)
     const ends: number[] = []
@@ -129,7 +129,7 @@ describe('the journal', () => {
     const path = join(folder, 'killed.journal')
     const rng = new Rng(7)
     let most = 0
-    for (let round = 0; round < (FULL ? 50 : 2); round++) {
+    for (let round = 0; round < (FULL ? 50 : 1); round++) {
       const child = start('journal-worker.ts', [path])
       const size = most
       await until(() => completed(path) > size + rng.int(1, 20))
@@ -141,7 +141,7 @@ describe('the journal', () => {
       most = study.completed.length
       study.close()
     }
-  })
+  }, 600_000)
 })
 
 describe.skipIf(!hasSqlite())('the database', () => {
@@ -155,7 +155,7 @@ describe.skipIf(!hasSqlite())('the database', () => {
     expect(numbers).toEqual(Array.from({ length: 8 * each }, (_, i) => i))
     expect(study.completed.length).toBe(8 * each)
     study.close()
-  }, 300_000)
+  }, 600_000)
 
   it('keeps every finished trial when processes are killed', async () => {
     const path = join(folder, 'kill.db')
@@ -172,7 +172,7 @@ describe.skipIf(!hasSqlite())('the database', () => {
       expect(study.trials.every((trial, i) => trial.number === i)).toBe(true)
       study.close()
     }
-  }, 300_000)
+  }, 600_000)
 
   it('refuses a foreign database and a file that is none', () => {
     const path = join(folder, 'foreign.db')

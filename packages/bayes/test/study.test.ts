@@ -64,6 +64,14 @@ describe('declared spaces', () => {
     }
   })
 
+  it('writes each decision once, however often it is asked for', () => {
+    const storage = memoryStorage()
+    const trial = open({ storage }).ask(space)
+    const point = trial.suggest(space)
+    expect(trial.suggest(space)).toEqual(point)
+    expect(storage.entries.filter(({ t }) => t === 'params').length).toBe(1)
+  })
+
   it('refuses conditions on what is unknown or comes later', () => {
     expect(() => defineSpace({ x: { type: 'float', low: 0, high: 1, when: { y: 1 } } })).toThrow('comes before it')
     expect(() =>

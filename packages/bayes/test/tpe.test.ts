@@ -1,9 +1,10 @@
 import { openStudy, type TpeOptions, tpe } from '@regimen/bayes'
 import { Rng } from '@regimen/core'
-import { normalCdf, normalPdf } from '@regimen/core/math'
+import { hypervolume, nonDominatedSort, normalCdf, normalPdf } from '@regimen/core/math'
 import { describe, expect, it } from 'vitest'
 import { Axis, type ParzenSettings, smoothCategories } from '../src/tpe/axis.ts'
 import { Column } from '../src/tpe/column.ts'
+import { chooseByDominance, type Ranked, referenceOf, volumeShares } from '../src/tpe/dominance.ts'
 import { Joint } from '../src/tpe/joint.ts'
 import { createMixture, densityAt, finishMixture, massAt, neighbourWidths } from '../src/tpe/mixture.ts'
 import { Ranking } from '../src/tpe/ranking.ts'
@@ -70,8 +71,60 @@ describe('the split into good and bad', () => {
       ranking.add(id, (moved, side) => below.set(moved, side))
       const sorted = Array.from({ length: id + 1 }, (_, i) => i).sort((a, b) => losses[a]! - losses[b]! || a - b)
       const good = new Set(sorted.slice(0, gamma(id + 1)))
-      for (let i = 0; i <= id; i++) expect(below.get(i)).toBe(good.has(i))
+      expect(sorted.filter((i) => below.get(i) !== good.has(i))).toEqual([])
     }
+  })
+})
+
+describe('the split by several objectives', () => {
+  const ranked = (losses: number[][], reference = referenceOf(losses)): Ranked => ({
+    losses,
+    ranks: nonDominatedSort(losses),
+    reference,
+  })
+
+  it('thins the front that does not fit to the largest volume, and weighs by what each adds', () => {
+    // Volumes alone to (5, 5): 4, 9, 7, 4.5, so (2, 2) is first. To that, (1, 4) adds a strip of 1, (3, 1.5) one of 2·½ = 1 and
+    // (4, ½) one of 1·1½ = 1.5. To both, (1, 4) adds 1 and (3, 1.5) ½. (4.5, 4.5) is dominated and comes last.
+    const points = [
+      [1, 4],
+      [2, 2],
+      [3, 1.5],
+      [4, 0.5],
+      [4.5, 4.5],
+    ]
+    const five = ranked(points, [5, 5])
+    const all = [0, 1, 2, 3, 4]
+    expect(chooseByDominance(five, all, 3)).toEqual([1, 3, 0])
+    expect(chooseByDominance(five, all, 5)).toEqual([0, 1, 2, 3, 4])
+    expect(chooseByDominance(five, [0, 2, 4], 2)).toEqual([0, 2])
+    // All three dominate 11.5. Without (2, 2), 4 + 4.5 − 1 = 7.5, so it adds 4; (4, ½) adds 1.5, (1, 4) adds 1.
+    const shares = volumeShares(five, [1, 3, 0])
+    for (const [k, share] of [1, 1.5 / 4, 1 / 4].entries()) expect(shares[k]).toBeCloseTo(share, 12)
+    // What is dominated adds nothing, and counts next to nothing.
+    expect(volumeShares(five, [1, 4])).toEqual([1, 1e-12])
+    // A tenth of the range beyond the worst: 4.5 + .35 and 4.5 + .4.
+    expect(referenceOf(five.losses)).toEqual([expect.closeTo(4.85, 12), expect.closeTo(4.9, 12)])
+  })
+
+  it.each([2, 3])('chooses as a greedy search that computes every gain, %i objectives', (m) => {
+    const rng = new Rng(m)
+    const losses = Array.from({ length: 30 }, () => {
+      const row = Array.from({ length: m }, () => Math.abs(rng.normal()))
+      const length = Math.hypot(...row)
+      return row.map((v) => 1 - v / length)
+    })
+    const front = ranked(losses)
+    const chosen: number[] = []
+    while (chosen.length < 8) {
+      const volume = (i: number) => {
+        const kept = [...chosen, i].map((k) => losses[k]!)
+        return hypervolume(kept, front.reference)
+      }
+      const rest = losses.map((_, i) => i).filter((i) => !chosen.includes(i))
+      chosen.push(rest.reduce((a, b) => (volume(b) > volume(a) ? b : a)))
+    }
+    expect(chooseByDominance(front, Array.from(losses.keys()), 8)).toEqual(chosen)
   })
 })
 
@@ -151,6 +204,34 @@ describe('the incremental model', () => {
     }
     return best
   }
+
+  it('draws where the weight of the good ones is', () => {
+    // Two good trials, at .2 with weight 1 and at .8 with next to none, and a rest without preference.
+    const even = { ...settings, recent: Number.POSITIVE_INFINITY }
+    for (const make of [
+      (column: Column) => new Axis(column, even, () => ({ tier: 0, major: 0, minor: 0 })),
+      (column: Column) => new Joint([column], even, 1024, () => ({ tier: 0, major: 0, minor: 0 })),
+    ]) {
+      const column = new Column(real)
+      const model = make(column)
+      for (let id = 0; id < 62; id++) {
+        column.set(id, id === 60 ? 0.2 : id === 61 ? 0.8 : (id + 0.5) / 60)
+        model.add(id)
+      }
+      const share = (weights: number[]): number => {
+        model.split([60, 61], weights)
+        let left = 0
+        for (let k = 0; k < 200; k++) {
+          const x = model.propose(new Rng(`w${k}`), [])
+          if ((typeof x === 'number' ? x : x[0]!) < 0.5) left++
+        }
+        return left / 200
+      }
+      expect(share([1, 1e-12])).toBeGreaterThan(0.8)
+      expect(share([1e-12, 1])).toBeLessThan(0.2)
+      expect(Math.abs(share([1, 1]) - 0.5)).toBeLessThan(0.2)
+    }
+  })
 
   it('forgets running trials again', () => {
     const column = new Column(real)

@@ -134,25 +134,29 @@ describe('a small run', () => {
     same(other)
   }, 120_000)
 
-  test('killed at random moments it ends in the same bytes', async () => {
-    const kills = process.env.REGIMEN_FULL === '1' ? 20 : 1
-    const rng = createRng('kill')
-    const bin = join(import.meta.dirname, '..', 'src', 'bin.ts')
-    const loader = import.meta.resolve('tsx')
-    for (let kill = 0; kill < kills; kill++) {
-      const other = join(folder(), 'run')
-      const args = ['-C', '@regimen/source', '--import', loader, bin, ...SMALL, '--out', other]
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-      const ended = new Promise((resolve) => child.on('close', resolve))
-      // Somewhere after the quarter that it tells about: in the middle of a bar, a training, a checkpoint or a publication.
-      const quarter = `${25 * rng.int(1, 4)} %`
-      const delay = rng.uniform(0, 400)
-      child.stderr.on('data', (text: Buffer) => {
-        if (text.toString().includes(quarter)) setTimeout(() => child.kill('SIGKILL'), delay)
-      })
-      await ended
-      await command(...SMALL, '--out', other)
-      same(other, `after kill ${kill}`)
-    }
-  }, 600_000)
+  const kills = process.env.REGIMEN_FULL === '1' ? 20 : 1
+  test(
+    'killed at random moments it ends in the same bytes',
+    async () => {
+      const rng = createRng('kill')
+      const bin = join(import.meta.dirname, '..', 'src', 'bin.ts')
+      const loader = import.meta.resolve('tsx')
+      for (let kill = 0; kill < kills; kill++) {
+        const other = join(folder(), 'run')
+        const args = ['-C', '@regimen/source', '--import', loader, bin, ...SMALL, '--out', other]
+        const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+        const ended = new Promise((resolve) => child.on('close', resolve))
+        // Somewhere after the quarter that it tells about: in the middle of a bar, a training, a checkpoint or a publication.
+        const quarter = `${25 * rng.int(1, 4)} %`
+        const delay = rng.uniform(0, 400)
+        child.stderr.on('data', (text: Buffer) => {
+          if (text.toString().includes(quarter)) setTimeout(() => child.kill('SIGKILL'), delay)
+        })
+        await ended
+        await command(...SMALL, '--out', other)
+        same(other, `after kill ${kill}`)
+      }
+    },
+    kills * 120_000,
+  )
 })

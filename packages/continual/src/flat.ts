@@ -7,6 +7,9 @@ export interface FlatNet<P> {
   readonly net: Net<P>
   /** Numbers in the vector. */
   readonly size: number
+  /** Path and size of each leaf, in the order of the vector. */
+  readonly paths: readonly string[]
+  readonly sizes: readonly number[]
   init(rng: Rng): Float32Array
   /** Inside a compiled function: the tree of a vector [size]. */
   tree(vector: tf.Tensor): P
@@ -49,6 +52,8 @@ export function flatNet<P>(net: Net<P>): FlatNet<P> {
   return {
     net,
     size,
+    paths: example.paths,
+    sizes,
     init: (rng) => toVector(net.init(rng)),
     tree(vector) {
       const parts = sizes.length === 1 ? [vector] : tf.split(vector, sizes)

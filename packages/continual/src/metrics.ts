@@ -1,5 +1,16 @@
 import { check, describe } from '@regimen/core'
 
+/** What learning has cost: divide by `updates` for one update. */
+export interface UpdateCost {
+  /** Bytes of parameters, moments, penalty and memories. */
+  readonly bytes: number
+  readonly updates: number
+  /** Samples that went through the net for them: new, remembered, guarding, and the teacher's. */
+  readonly samples: number
+  /** Seconds of the updates since it was opened, by its clock. */
+  readonly seconds: number
+}
+
 /** Options of {@link continualMetrics}. */
 export interface ContinualMetricsOptions {
   /** Accuracy of guessing, for `retention`: one for all tasks or one each. @default 0 */
@@ -8,6 +19,8 @@ export interface ContinualMetricsOptions {
   untrained?: readonly number[]
   /** Accuracy on each task of a net that learned all tasks so far together, for `intransigence`. */
   joint?: readonly number[]
+  /** What learning has cost, as a trainer's `cost` says, for `bytes`, `samplesPerUpdate` and `secondsPerUpdate`. */
+  cost?: UpdateCost
 }
 
 /** What an accuracy matrix says. */
@@ -26,11 +39,17 @@ export interface ContinualMetrics {
   readonly intransigence: number | undefined
   /** Mean of (R[last][j] − c) / (R[j][j] − c) over the tasks that were learned above chance. */
   readonly retention: number
+  /** Memory of parameters, moments, penalty and remembered samples; undefined without `cost`. */
+  readonly bytes: number | undefined
+  /** Samples that went through the net in an update: the compute, whatever the machine. */
+  readonly samplesPerUpdate: number | undefined
+  /** Seconds of an update on this machine. */
+  readonly secondsPerUpdate: number | undefined
 }
 
 /**
  * Summarizes an accuracy matrix, R[i][j] being the accuracy on task j after learning task i: average accuracy, backward and
- * forward transfer, forgetting, intransigence and retention. Rows may stop at the diagonal; forward transfer needs one
+ * forward transfer, forgetting, intransigence and retention, and what an update costs. Rows may stop at the diagonal; forward transfer needs one
  * entry more. With hundreds of tasks, give only the diagonal and the last row and leave the rest NaN.
  *
  * ```ts
@@ -84,7 +103,7 @@ export function continualMetrics(
     return top
   }
   const judged = all.filter((j) => learned(j) > chance(j))
-  const { untrained, joint } = options
+  const { untrained, joint, cost } = options
   return {
     averageAccuracy: mean(all.map((j) => last[j]!)),
     learnedAccuracy: mean(all.map(learned)),
@@ -94,6 +113,9 @@ export function continualMetrics(
     forgetting: mean(early.map((j) => best(j) - last[j]!)),
     intransigence: joint && mean(all.map((j) => joint[j]! - learned(j))),
     retention: mean(judged.map((j) => (last[j]! - chance(j)) / (learned(j) - chance(j)))),
+    bytes: cost?.bytes,
+    samplesPerUpdate: cost && cost.samples / Math.max(1, cost.updates),
+    secondsPerUpdate: cost && cost.seconds / Math.max(1, cost.updates),
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Tree,
 } from '@regimen/core'
 import type { Fetched } from '@regimen/tensor'
+import type { UpdateCost } from './metrics.ts'
 import { reservoirReplay } from './replay/reservoir.ts'
 import { allFinite, type ReplayBuffer } from './replay/store.ts'
 import { openTrainer, type TrainerOptions } from './trainer.ts'
@@ -69,8 +70,11 @@ export interface StreamReport {
 
 /** A learner on a stream. */
 export interface OnlineLearner<P> {
-  /** Answers for an input and holds it until its label comes; an input that is not finite is counted and held no longer. */
-  observe(x: ArrayLike<number>): Promise<Observed>
+  /**
+   * Answers for an input and holds it until its label comes; an input that is not finite is counted and held no longer. `group` is
+   * the regime it belongs to, for memories that balance groups (0 if unsaid).
+   */
+  observe(x: ArrayLike<number>, group?: number): Promise<Observed>
   /**
    * Takes the label of an observation: scores it, then learns it (at most one update a call). False where the observation has
    * expired or was set aside.
@@ -80,22 +84,30 @@ export interface OnlineLearner<P> {
   report(): StreamReport
   params(): Fetched<P>
   readonly bytes: number
+  /** Memory, and what the updates have taken; for `continualMetrics`. */
+  readonly cost: UpdateCost
   snapshot(): Snapshot
   dispose(): Promise<void>
 }
 
 const WHERE = 'continual/online'
 
-type Held = { readonly id: number; readonly x: ArrayLeaf<'float32'>; readonly outputs: ArrayLeaf<'float32'> }
-type Queued = { readonly x: ArrayLeaf<'float32'>; readonly y: ArrayLeaf<'float32'> }
+type Held = {
+  readonly id: number
+  readonly x: ArrayLeaf<'float32'>
+  readonly outputs: ArrayLeaf<'float32'>
+  readonly group: number
+}
+type Queued = { readonly x: ArrayLeaf<'float32'>; readonly y: ArrayLeaf<'float32'>; readonly group: number }
 
+const whole = schema.integer({ min: 0 })
 const held = schema.object({
   id: schema.integer({ min: 0 }),
   x: schema.leaf('float32', [null]),
   outputs: schema.leaf('float32', [null]),
+  group: whole,
 })
-const queued = schema.object({ x: schema.leaf('float32', [null]), y: schema.leaf('float32', [null]) })
-const count = schema.integer({ min: 0 })
+const queued = schema.object({ x: schema.leaf('float32', [null]), y: schema.leaf('float32', [null]), group: whole })
 const COUNTS = ['observed', 'labelled', 'expired', 'refused', 'updates', 'updatesRefused', 'right'] as const
 
 /**
@@ -139,8 +151,8 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
     outputs,
   } = options
   const { every = 10, samples = 64, tolerance = 0.05 } = gate ?? {}
-  const whole = { expireAfter, every, samples, ...(consolidateEvery === undefined ? {} : { consolidateEvery }) }
-  for (const [name, value] of Object.entries(whole)) {
+  const integers = { expireAfter, every, samples, ...(consolidateEvery === undefined ? {} : { consolidateEvery }) }
+  for (const [name, value] of Object.entries(integers)) {
     const least = name === 'every' ? 2 : 1
     check(
       Number.isInteger(value) && value >= least,
@@ -165,7 +177,7 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
       id: WHERE,
       version: 1,
       state: schema.object({
-        counts: schema.record(count),
+        counts: schema.record(whole),
         loss: schema.number(),
         pending: schema.list(held),
         queue: schema.list(queued),
@@ -208,11 +220,12 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
       x.set(one.x.data, i * width)
       y.set(one.y.data, i * targets)
     }
+    const groups = Int32Array.from(queue, (one) => one.group)
     queue = []
     const test = back && back.size >= Math.min(samples, back.capacity) ? back.draw(samples) : undefined
     const before = test ? await trainer.loss(test) : 0
     let after = before
-    const { loss, accepted } = await trainer.step({ x, y }, async () => {
+    const { loss, accepted } = await trainer.step({ x, y, groups }, async () => {
       if (test) after = await trainer.loss(test)
       return Number.isFinite(after) && after <= before + tolerance
     })
@@ -237,12 +250,17 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
     }
   }
   return {
-    async observe(x) {
+    async observe(x, group = 0) {
       check(
         x.length === width,
         WHERE,
         () => `an input must hold ${width} numbers, got ${x.length}.`,
         'A changed input width needs a new learner.',
+      )
+      check(
+        Number.isInteger(group) && group >= 0,
+        WHERE,
+        () => `group must be a whole number from 0, got ${describe(group)}.`,
       )
       const id = counts.observed++
       const oldest = pending.keys().next()
@@ -256,7 +274,7 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
       }
       const copy = arrayLeaf('float32', [width], Float32Array.from(x))
       const made = await trainer.predict(copy.data)
-      pending.set(id, { id, x: copy, outputs: arrayLeaf('float32', [outputs], made) })
+      pending.set(id, { id, x: copy, outputs: arrayLeaf('float32', [outputs], made), group })
       return { id, outputs: made }
     },
     async label(id, y, time) {
@@ -281,7 +299,7 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
       }
       score(one.outputs.data, target)
       if (back && counts.labelled % every === 0) back.add({ x: one.x.data, y: target })
-      else queue.push({ x: one.x, y: arrayLeaf('float32', [targets], target) })
+      else queue.push({ x: one.x, y: arrayLeaf('float32', [targets], target), group: one.group })
       if (queue.length >= batchSize) await update(time)
       return true
     },
@@ -300,6 +318,9 @@ export function openOnlineLearner<P>(options: OnlineOptions<P>, from?: Snapshot)
     }),
     get bytes() {
       return trainer.bytes + (back?.bytes ?? 0) + 4 * (expireAfter * (width + outputs) + batchSize * (width + targets))
+    },
+    get cost() {
+      return { ...trainer.cost, bytes: this.bytes }
     },
     snapshot: () =>
       createSnapshot<Tree, Tree>({

@@ -5,6 +5,7 @@ import {
   logSoftmax,
   meanSquaredError,
   softmaxCrossEntropy,
+  type TensorLeaf,
   type UpdateRule,
   valueAndGradient,
 } from '@regimen/tensor'
@@ -21,9 +22,18 @@ export interface Part<T = tf.Tensor> {
 
 /** Everything that a step may weigh beside the new samples; null leaves it out of the graph. */
 export interface Beside {
-  readonly labels: (Part & { weight: tf.Tensor }) | null
+  /** With `errors` the loss of each remembered sample comes back. */
+  readonly labels: (Part & { weight: tf.Tensor; errors: boolean }) | null
   readonly logits: (Part & { weight: tf.Tensor; wanted: tf.Tensor }) | null
-  readonly teacher: { vector: tf.Tensor; weight: tf.Tensor; temperature: tf.Tensor } | null
+  /** `heads` [outputs, outputs] has ones where two outputs belong to the same softmax of the teacher. */
+  readonly teacher: { vector: tf.Tensor; weight: tf.Tensor; temperature: tf.Tensor; heads: tf.Tensor } | null
+}
+
+/** What comes beside the gradient. */
+interface Side {
+  readonly loss: tf.Tensor
+  readonly outputs: tf.Tensor
+  readonly errors: tf.Tensor | null
 }
 
 type State = { readonly [slot: string]: tf.Tensor }
@@ -41,12 +51,8 @@ type Train = (
   pull: Pull | null,
   path: tf.Tensor | null,
   rate: tf.Tensor,
-) => { vector: tf.Tensor; state: State; loss: tf.Tensor; outputs: tf.Tensor; path: tf.Tensor | null }
-type Slope = (
-  vector: tf.Tensor,
-  batch: Part,
-  beside: Beside,
-) => { loss: tf.Tensor; gradient: tf.Tensor; outputs: tf.Tensor }
+) => { vector: tf.Tensor; state: State; path: tf.Tensor | null } & Side
+type Slope = (vector: tf.Tensor, batch: Part, beside: Beside) => { gradient: tf.Tensor } & Side
 type Apply = (
   vector: tf.Tensor,
   state: State,
@@ -68,53 +74,63 @@ export interface Steps {
   dispose(): Promise<void>
 }
 
+/** The numbers of a float32 result. */
+export function floats({ data }: TensorLeaf): Float32Array {
+  if (data instanceof Float32Array) return data
+  throw new TypeError(`the net must give float32 numbers, got ${data.constructor.name}.`)
+}
+
 /** Compiles the update: loss of the new samples, what stands beside it, the pull of the penalty, and the rule. */
 export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 'softmax' | 'gaussian'): Steps {
-  const outputsOf = (tree: P, part: Part): tf.Tensor =>
-    tf.add(flat.net.apply(tree, part.x, { training: true }), part.offsets)
-  const lossOf = (outputs: tf.Tensor, { y, weights }: Part): tf.Tensor =>
+  const outputsOf = (tree: P, part: Part): tf.Tensor => flat.net.apply(tree, part.x, { training: true })
+  const lossOf = (outputs: tf.Tensor, { y, offsets, weights }: Part): tf.Tensor =>
     likelihood === 'softmax'
-      ? softmaxCrossEntropy(outputs, tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
+      ? softmaxCrossEntropy(tf.add(outputs, offsets), tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
       : tf.mul(meanSquaredError(outputs, y, { weights }), 0.5)
-  const total = (
-    vector: tf.Tensor,
-    batch: Part,
-    beside: Beside,
-  ): [tf.Tensor, { loss: tf.Tensor; outputs: tf.Tensor }] => {
+  /** The loss of each sample, without a gradient. */
+  const eachLoss = (outputs: tf.Tensor, { y, offsets }: Part): tf.Tensor => {
+    if (likelihood === 'gaussian') return tf.mul(tf.mean(tf.square(tf.sub(outputs, y)), -1), 0.5)
+    const wanted = tf.oneHot(tf.cast(tf.squeeze(y, [1]), 'int32'), outputs.shape[1]!)
+    return tf.neg(tf.sum(tf.mul(logSoftmax(tf.add(outputs, offsets)), tf.cast(wanted, 'float32')), -1))
+  }
+  const total = (vector: tf.Tensor, batch: Part, beside: Beside): [tf.Tensor, Side] => {
     const tree = flat.tree(vector)
     const outputs = outputsOf(tree, batch)
     const loss = lossOf(outputs, batch)
     let sum = loss
     const { labels, logits, teacher } = beside
-    if (labels) sum = tf.add(sum, tf.mul(labels.weight, lossOf(outputsOf(tree, labels), labels)))
+    let errors: tf.Tensor | null = null
+    if (labels) {
+      const remembered = outputsOf(tree, labels)
+      sum = tf.add(sum, tf.mul(labels.weight, lossOf(remembered, labels)))
+      if (labels.errors) errors = eachLoss(remembered, labels)
+    }
     if (logits) {
-      const distance = meanSquaredError(flat.net.apply(tree, logits.x, { training: true }), logits.wanted, {
-        weights: logits.weights,
-      })
+      const distance = meanSquaredError(outputsOf(tree, logits), logits.wanted, { weights: logits.weights })
       sum = tf.add(sum, tf.mul(logits.weight, distance))
     }
     if (teacher) {
       const before = outputsOf(flat.tree(teacher.vector), batch)
       const gap =
         likelihood === 'softmax'
-          ? softened(outputs, before, batch.weights, teacher.temperature)
+          ? softened(outputs, before, batch.weights, teacher)
           : meanSquaredError(outputs, before, { weights: batch.weights })
       sum = tf.add(sum, tf.mul(teacher.weight, gap))
     }
-    return [sum, { loss, outputs }]
+    return [sum, { loss, outputs, errors }]
   }
   const slope: Slope = (vector, batch, beside) => {
     const { gradient, aux } = valueAndGradient((v: tf.Tensor) => total(v, batch, beside), vector)
-    return { loss: aux.loss, gradient, outputs: aux.outputs }
+    return { gradient, ...aux }
   }
   const train: Train = (vector, state, batch, beside, pull, path, rate) => {
-    const { loss, gradient, outputs } = slope(vector, batch, beside)
+    const { gradient, ...side } = slope(vector, batch, beside)
     const pulled = pull
       ? tf.add(gradient, tf.mul(pull.lambda, tf.mul(pull.importance, tf.sub(vector, pull.anchor))))
       : gradient
     const next = rule.apply(vector, { gradients: pulled, state, rate })
     const walked = path && tf.sub(path, tf.mul(gradient, tf.sub(next.params, vector)))
-    return { vector: next.params, state: next.state, loss, outputs, path: walked }
+    return { vector: next.params, state: next.state, path: walked, ...side }
   }
   const apply: Apply = (vector, state, gradient, rate) => {
     const next = rule.apply(vector, { gradients: gradient, state, rate })
@@ -135,10 +151,24 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
   }
 }
 
-/** T² times the cross-entropy of the softened outputs to the softened outputs from before. */
-function softened(outputs: tf.Tensor, before: tf.Tensor, weights: tf.Tensor, temperature: tf.Tensor): tf.Tensor {
-  const wanted = tf.exp(logSoftmax(tf.div(before, temperature)))
-  const each = tf.neg(tf.sum(tf.mul(wanted, logSoftmax(tf.div(outputs, temperature))), -1))
+/** T² times the cross-entropy of the softened outputs to the softened outputs from before, as a mean over the heads. */
+function softened(
+  outputs: tf.Tensor,
+  before: tf.Tensor,
+  weights: tf.Tensor,
+  { temperature, heads }: { readonly temperature: tf.Tensor; readonly heads: tf.Tensor },
+): tf.Tensor {
+  const logP = (logits: tf.Tensor): tf.Tensor => {
+    const cool = tf.div(logits, temperature) as tf.Tensor2D
+    const low = tf.sub(cool, tf.max(cool, -1, true)) as tf.Tensor2D
+    // A column of zeros (an output that is in no head) must not become log 0.
+    return tf.sub(low, tf.log(tf.add(tf.matMul(tf.exp(low), heads as tf.Tensor2D), 1e-30)))
+  }
+  // Each head of k outputs holds k² ones, each of its outputs k of them: 1 / (k · heads) adds up to 1.
+  const inHead = tf.minimum(tf.sum(heads, 0), 1)
+  const share = tf.sum(tf.div(inHead, tf.maximum(tf.sum(heads, 0), 1)))
+  const wanted = tf.mul(tf.exp(logP(before)), inHead)
+  const each = tf.neg(tf.sum(tf.mul(wanted, logP(outputs)), -1))
   const mean = tf.div(tf.sum(tf.mul(each, weights)), tf.maximum(tf.sum(weights), 1e-12))
-  return tf.mul(tf.square(temperature), mean)
+  return tf.div(tf.mul(tf.square(temperature), mean), tf.maximum(share, 1))
 }

@@ -1,27 +1,48 @@
-import { check, describe, RegimenError } from '@regimen/core'
+import { check, describe } from '@regimen/core'
+
+/** What every penalty has. */
+interface Masked {
+  /**
+   * Protects the parameters whose path begins so by a factor, at least 0: `{ '1': 0 }` leaves the last of two layers free. For a
+   * factor of each parameter and task see `TaskData.mask`. @default all 1
+   */
+  readonly mask?: { readonly [path: string]: number }
+}
 
 /** Pulls important parameters back to where old tasks left them. λ / 2 stands before every penalty. */
-export type PenaltyStrategy =
-  | {
-      readonly kind: 'ewc'
-      /** λ, at least 0. */
-      readonly lambda: number
-      /** @default 'exact' */
-      readonly fisher?: 'exact' | 'sampled' | 'empirical'
-      /** `latest` with a decay is online EWC. @default 'separate' */
-      readonly anchors?: 'separate' | 'latest'
-      /** γ, 0 to 1. @default 1 */
-      readonly decay?: number
-      /** Samples of a task on which the Fisher information is measured. @default 1000 */
-      readonly samples?: number
-    }
-  | {
-      readonly kind: 'si'
-      readonly lambda: number
-      /** ξ, above 0. @default 0.1 */
-      readonly damping?: number
-    }
-  | { readonly kind: 'mas'; readonly lambda: number; readonly samples?: number }
+export type PenaltyStrategy = Masked & (EwcStrategy | SiStrategy | MasStrategy)
+
+interface EwcStrategy {
+  readonly kind: 'ewc'
+  /** λ, at least 0; `auto` suggests it before each task by `suggestLambda` (and is 1 in streams, where tasks have no beginning). */
+  readonly lambda: number | 'auto'
+  /** With `auto`: by how much a new task may raise the old loss, above 0. @default 0.02 */
+  readonly tolerance?: number
+  /** @default 'exact' */
+  readonly fisher?: 'exact' | 'sampled' | 'empirical'
+  /** `latest` with a decay is online EWC. @default 'separate' */
+  readonly anchors?: 'separate' | 'latest'
+  /** γ, 0 to 1. @default 1 */
+  readonly decay?: number
+  /** Samples of a task on which the Fisher information is measured, ≥ 1. @default 1000 */
+  readonly samples?: number
+}
+
+interface SiStrategy {
+  readonly kind: 'si'
+  /** λ, at least 0. */
+  readonly lambda: number
+  /** ξ, above 0. @default 0.1 */
+  readonly damping?: number
+}
+
+interface MasStrategy {
+  readonly kind: 'mas'
+  /** λ, at least 0. */
+  readonly lambda: number
+  /** @default 1000 */
+  readonly samples?: number
+}
 
 /** Keeps the outputs of the net as it was before the task, on the inputs of the new task (LwF). */
 export interface DistillStrategy {
@@ -35,8 +56,13 @@ export interface DistillStrategy {
 export interface ReplayStrategy {
   /** Memory of the buffer in bytes. */
   readonly bytes: number
-  /** @default 'reservoir' */
-  readonly buffer?: 'ring' | 'reservoir' | 'balanced'
+  /**
+   * What stays and what is drawn. `prioritized` draws by the last loss; `exemplars` are chosen by herding in the outputs when `learn`
+   * ends a task. @default 'reservoir'
+   */
+  readonly buffer?: 'ring' | 'reservoir' | 'balanced' | 'prioritized' | 'exemplars'
+  /** What `balanced` and `exemplars` give the same room: classes, or the groups of the data (regimes, tasks). @default 'group' */
+  readonly by?: 'class' | 'group'
   /** Remembered samples in an update. @default the batch size */
   readonly batch?: number
   /** Weight β of the remembered samples' loss. @default 1, or 0 where logits are given */
@@ -68,13 +94,19 @@ export interface Strategy {
 }
 
 /** Refuses a strategy that cannot be followed. */
-export function checkStrategy(strategy: Strategy): void {
+export function checkStrategy(strategy: Strategy, likelihood: 'softmax' | 'gaussian'): void {
   const where = 'continual/trainer'
   const atLeast = (name: string, value: number | undefined, least = 0): void =>
     check(
       value === undefined || (Number.isFinite(value) && value >= least),
       where,
       () => `${name} must be a number of at least ${least}, got ${describe(value)}.`,
+    )
+  const above = (name: string, value: number | undefined): void =>
+    check(
+      value === undefined || (value > 0 && value < Number.POSITIVE_INFINITY),
+      where,
+      () => `${name} must be above 0, got ${describe(value)}.`,
     )
   const { penalty, distill, replay, constraint } = strategy
   const known = ['penalty', 'distill', 'replay', 'constraint']
@@ -86,18 +118,22 @@ export function checkStrategy(strategy: Strategy): void {
       where,
       () => `penalty.kind must be ewc, si or mas, got ${describe(penalty.kind)}.`,
     )
-    atLeast('penalty.lambda', penalty.lambda)
+    if (penalty.lambda !== 'auto' || penalty.kind !== 'ewc') atLeast('penalty.lambda', Number(penalty.lambda))
+    else above('penalty.tolerance', penalty.tolerance)
+    if (penalty.kind === 'si') above('penalty.damping', penalty.damping)
+    else atLeast('penalty.samples', penalty.samples, 1)
+    for (const [path, factor] of Object.entries(penalty.mask ?? {})) atLeast(`penalty.mask ${path}`, factor)
   }
   atLeast('distill.weight', distill?.weight)
-  if (distill?.temperature !== undefined && !(distill.temperature > 0)) {
-    throw new RegimenError(`distill.temperature must be above 0, got ${describe(distill.temperature)}.`, {
-      code: 'INVALID_ARGUMENT',
-      where,
-    })
-  }
+  above('distill.temperature', distill?.temperature)
   atLeast('replay.labels', replay?.labels)
   atLeast('replay.logits', replay?.logits)
   atLeast('replay.batch', replay?.batch, 1)
+  check(
+    replay?.by === undefined || replay.by === 'group' || (replay.by === 'class' && likelihood === 'softmax'),
+    where,
+    () => `replay.by must be class (with softmax) or group, got ${describe(replay?.by)}.`,
+  )
   atLeast('constraint.batch', constraint?.batch, 1)
   atLeast('constraint.margin', constraint?.margin)
   check(

@@ -21,6 +21,16 @@ describe('continualMetrics', () => {
     expect(metrics.retention).toBeCloseTo((0.2 / 0.4 + 0.1 / 0.3 + 1) / 3, 12)
   })
 
+  it('tells what an update costs, of what a trainer has counted', () => {
+    const cost = { bytes: 1000, updates: 4, samples: 640, seconds: 2 }
+    expect(continualMetrics([[1]], { cost })).toMatchObject({
+      bytes: 1000,
+      samplesPerUpdate: 160,
+      secondsPerUpdate: 0.5,
+    })
+    expect(continualMetrics([[1]]).samplesPerUpdate).toBeUndefined()
+  })
+
   it('takes a diagonal and a last row, and skips tasks that were never learned', () => {
     const matrix = [[0.5], [Number.NaN, 0.75], [0.5, 0.625, 1]]
     expect(continualMetrics(matrix, { chance: 0.5 }).retention).toBeCloseTo((0.5 + 1) / 2, 12)

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
-import { sgd } from '@regimen/tensor'
+import { type ArrayLeaf, collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
+import { adam, sgd, type UpdateRule } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type OnlineLearner, type OnlineOptions, openOnlineLearner } from '../src/index.ts'
@@ -21,6 +21,15 @@ function open<P>(options: OnlineOptions<P>, from?: ReturnType<OnlineLearner<P>['
 afterEach(async () => {
   for (const learner of opened.splice(0)) await learner.dispose()
 })
+
+async function accuracy(learner: OnlineLearner<unknown>): Promise<number> {
+  let right = 0
+  for (let t = 1000; t < 1200; t++) {
+    const made = await learner.predict(bar(t).x)
+    if ((made[1]! > made[0]! ? 1 : 0) === bar(t).y) right++
+  }
+  return right / 200
+}
 
 describe('openOnlineLearner', () => {
   it('tests before it trains, with labels that come late', async () => {
@@ -42,28 +51,57 @@ describe('openOnlineLearner', () => {
   })
 
   it('refuses updates on wrong labels that would worsen what it is held to, with an event', async () => {
-    const run = async (gated: boolean) => {
+    const run = async (gated: boolean, rule: UpdateRule, rate: number) => {
       const events = collectEvents()
-      // Without momentum, which would go on in the right direction for a while.
-      const options = { ...base, strategy: {}, rule: sgd(), rate: 0.3, events }
+      const options = { ...base, strategy: {}, rule, rate, events }
       const learner = open(gated ? { ...options, gate } : options)
       await feed(learner, 0, 240, 0)
       const updates = learner.report().updatesRefused
       await feed(learner, 240, 320, 0, true)
-      let right = 0
-      for (let t = 1000; t < 1200; t++) {
-        const made = await learner.predict(bar(t).x)
-        if ((made[1]! > made[0]! ? 1 : 0) === bar(t).y) right++
-      }
-      return { accuracy: right / 200, refused: learner.report().updatesRefused - updates, events: events.events }
+      const refused = learner.report().updatesRefused - updates
+      return { accuracy: await accuracy(learner), refused, events: events.events }
     }
-    const [open_, gated] = [await run(false), await run(true)]
-    expect(open_.refused).toBe(0)
-    expect(gated.refused).toBeGreaterThan(0)
-    expect(gated.accuracy).toBeGreaterThan(open_.accuracy)
-    const refusal = gated.events.find((event) => event.type === 'continual/update-refused')!
-    expect(refusal.reason).toContain('taken back')
-    expect(refusal.time).toBeGreaterThanOrEqual(0)
+    // Adam's momentum goes on in the right direction for a while, so its first wrong updates do no harm.
+    for (const [rule, rate] of [
+      [sgd(), 0.3],
+      [adam(), 0.1],
+    ] as const) {
+      const [open_, gated] = [await run(false, rule, rate), await run(true, rule, rate)]
+      expect(open_.refused).toBe(0)
+      expect(gated.refused).toBeGreaterThan(0)
+      expect(gated.accuracy).toBeGreaterThan(open_.accuracy)
+      const refusal = gated.events.find((event) => event.type === 'continual/update-refused')!
+      expect(refusal.reason).toContain('taken back')
+      expect(refusal.time).toBeGreaterThanOrEqual(0)
+    }
+  })
+
+  it('learns through labels of which every fourth is wrong', async () => {
+    const learner = open({ ...base, gate: { ...gate, tolerance: 0.05 } })
+    const rng = createRng('noise')
+    for (let t = 0; t < 400; t++) {
+      await learner.observe(bar(t).x)
+      await learner.label(t, rng.uniform() < 0.25 ? 1 - bar(t).y : bar(t).y, t)
+    }
+    expect(await accuracy(learner)).toBeGreaterThan(0.9)
+  })
+
+  it('remembers rare regimes as well as frequent ones, by the group of an observation', async () => {
+    // 24 bytes a sample: room for twenty.
+    const replay = { bytes: 480, buffer: 'balanced' as const }
+    const learner = open({ ...base, strategy: { replay } })
+    for (let t = 0; t < 160; t++) {
+      await learner.observe(bar(t).x, t % 16 === 0 ? 7 : 1)
+      await learner.label(t, bar(t).y, t)
+    }
+    const { group } = learner.snapshot().children.trainer!.children.replay!.state as { readonly group: ArrayLeaf }
+    const groups = Array.from(group.data as Int32Array)
+    expect(groups.filter((one) => one === 7).length).toBe(10)
+    expect(groups.length).toBe(20)
+    await expect(learner.observe(bar(0).x, -1)).rejects.toThrow('group must be a whole number')
+    const { bytes, updates, samples } = learner.cost
+    // 20 updates of 8; after the first, 8 remembered ones beside each.
+    expect({ bytes, updates, samples }).toEqual({ bytes: learner.bytes, updates: 20, samples: 20 * 8 + 19 * 8 })
   })
 
   it('sets aside what is not finite, expires what never comes, refuses what does not fit', async () => {

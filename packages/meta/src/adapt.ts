@@ -252,7 +252,7 @@ async function run(model: MetaModel, support: TaskSet, entry: Functions, options
     where,
     () => `innerRate must be finite and above 0, got ${describe(innerRate)}.`,
   )
-  checkTask(noTime(support), where)
+  checkTask(noTime(support), where, model.learner.ways)
   const set = withWeights(support)
   for (let recoveries = 0; ; recoveries++) {
     const rate = innerRate / 2 ** recoveries
@@ -319,7 +319,7 @@ function makeAdapted(
         'Adapt anew with the new samples in the support.',
       )
       check(keep >= 0 && keep <= 1, where, () => `keep must be a share from 0 to 1, got ${describe(keep)}.`)
-      checkTask(noTime(set), where)
+      checkTask(noTime(set), where, model.learner.ways)
       const next = await entry.absorb(model.params, own, withWeights(set), keep)
       return makeAdapted(model, support, entry, { ...facts, own: next as Weights })
     },

@@ -66,7 +66,7 @@ export async function evaluate(
     () => `tasksPerCall must be an integer ≥ 1, got ${describe(tasksPerCall)}.`,
   )
   check(tasks.length > 0, where, () => 'the list of tasks is empty.')
-  for (const task of tasks) checkTask(task, where)
+  for (const task of tasks) checkTask(task, where, learner.ways)
   const run = compileEvaluation(learner, steps, execution)
   try {
     const losses: number[][] = []

@@ -83,6 +83,8 @@ export interface MetaLearner {
   /** Inner rate in training, and the default of `adapt`; 1 where rates are learned. */
   readonly innerRate: number
   readonly loss: TaskLoss
+  /** Classes that it can tell apart: labels at or above are an error. Absent for regression, or where the net decides. */
+  readonly ways?: number
   /** Updates the meta-parameters. @default Adam */
   readonly rule?: UpdateRule
   init(rng: Rng): Weights

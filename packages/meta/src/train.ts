@@ -129,7 +129,7 @@ export async function metaTrain(
   const { iterations, tasksPerBatch, rate, validateEvery, patience, flat, recoveries: allowed } = settings
   const rule = options.rule ?? learner.rule ?? adam()
   const { validation, test } = options
-  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTask(task, WHERE)
+  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTask(task, WHERE, learner.ways)
   if (validation && test) checkDisjoint(validation, test)
   const run = startOf(learner, rule, options)
   const step = compileStep(learner, rule, settings.clip, options.compile ?? {})
@@ -139,7 +139,7 @@ export async function metaTrain(
   let stopped: MetaTrainResult['stopped'] = 'iterations'
   const batchAt = (index: number): Promise<readonly Task[]> =>
     Promise.resolve(sampler.batch(index, tasksPerBatch)).then((tasks) => {
-      for (const task of tasks) checkTask(task, WHERE)
+      for (const task of tasks) checkTask(task, WHERE, learner.ways)
       if (test) checkDisjoint(tasks, test)
       return tasks
     })

@@ -56,6 +56,24 @@ test('prototypes move as labels arrive, and forget', async () => {
   expect(centresOf((await adapted.observe(more, { keep: 0.5 })).own)).toEqual([2.5, 10])
 })
 
+test('a class without support is never the answer until its first label; labels beyond the ways are refused', async () => {
+  const three = prototypical({ net: line, ways: 3, embedding: 1 })
+  const model = { learner: three, params: identity }
+  // Class 1 has no support; were it at the origin, 0.1 would be its own.
+  const adapted = await adapt(model, { x: column([5, 7, -6]), y: labels([0, 0, 2]) })
+  const answer = async (who: typeof adapted) => {
+    const { data } = await who.predict(column([0.1]))
+    return data.indexOf(Math.max(...data))
+  }
+  // 5.9² to class 0 against 6.1² to class 2.
+  expect(await answer(adapted)).toBe(0)
+  expect(await answer(await adapted.observe({ x: column([0.5]), y: labels([1]) }))).toBe(1)
+  await expect(adapt(model, { x: column([1, 2]), y: labels([0, 3]) })).rejects.toThrow('classes from 0 to 2, got 3')
+  const bad = { x: column([1, 2]), y: labels([0, -1]) }
+  await expect(evaluate(model, [{ support: bad, query: bad }])).rejects.toThrow('got -1')
+  await expect(metaTrain(model.learner, { batch: () => [{ support: bad, query: bad }] })).rejects.toThrow('got -1')
+})
+
 test('learns to embed chart patterns that it has not seen', async () => {
   const patterns = ['double-top', 'double-bottom', 'bull-flag', 'bear-flag', 'v-bottom', 'spike-top'] as const
   const family = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns, span: [1, 1] })

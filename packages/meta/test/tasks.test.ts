@@ -265,6 +265,20 @@ describe('families', () => {
     })
   })
 
+  test('regime tasks: other horizons give other sums, and the longest one the range', () => {
+    const market = preset('separable')
+    const options = { market, shots: 2, queries: 1 }
+    const [plain, wide] = [regimeWindows(options), regimeWindows({ ...options, horizons: [10, 80, 3] })]
+    const spec = plain.draw(createRng(3))
+    const rows = [plain, wide].map((family) => family.task(spec, createRng(4)).support.x)
+    expect(rows[1]!.shape).toEqual([6, 9])
+    // Of the same moment: the return and volatility over 10 and 80 bars, and what follows the horizons, are the plain family's.
+    const [a, b] = [rows[0]!.data, rows[1]!.data]
+    expect([...b.slice(0, 4), ...b.slice(6, 9)]).toEqual([a[2], a[3], a[8], a[9], ...a.slice(10, 13)])
+    expect(() => regimeWindows({ ...options, horizons: [] })).toThrow('horizons must not be empty')
+    expect(() => regimeWindows({ ...options, horizons: [5, 0.5] })).toThrow('horizons must be an integer ≥ 1, got 0.5')
+  })
+
   test('regime tasks: no bar of a query window is in the half of the support', () => {
     const family = regimeWindows({ market: preset('separable'), shots: 2, queries: 4, window: 12 })
     const spec = family.draw(createRng(3))

@@ -1,18 +1,24 @@
 import '@tensorflow/tfjs'
 import { createRng, type RegimenEvent, type Snapshot, snapshotFromJson, snapshotToJson } from '@regimen/core'
 import { cosineDecay, dense, flattenTree, mlp, type TensorLeaf } from '@regimen/tensor'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   adapt,
+  anil,
+  cavia,
+  chartPatterns,
   evaluate,
   fomaml,
+  imaml,
   type MetaLearner,
   type MetaTrainOptions,
   maml,
   mamlPlusPlus,
+  metaSgd,
   metaTrain,
   modelFromSnapshot,
   modelToSnapshot,
+  prototypical,
   reptile,
   sampleFamily,
   sinusoids,
@@ -53,14 +59,32 @@ test('a checkpoint through JSON continues to the same bytes', async () => {
   await expect(metaTrain(maml({ net }), tasks, { from })).rejects.toThrow('the checkpoint is of meta/fomaml/training')
 })
 
-test('eagerly and compiled alike', async () => {
-  const learner = maml({ net: mlp({ sizes: [1, 4, 1], activation: 'tanh' }), steps: 2 })
-  const run = (execution: 'eager' | 'compiled') =>
-    metaTrain(learner, tasks, { iterations: 2, tasksPerBatch: 2, compile: { execution } })
-  const [a, b] = [await run('eager'), await run('compiled')]
-  a.losses.forEach((loss, i) => {
-    expect(Math.abs(loss - b.losses[i]!)).toBeLessThan(1e-4 * loss)
-  })
+describe('eagerly and compiled alike', () => {
+  const small = mlp({ sizes: [1, 4, 1], activation: 'tanh' })
+  const one = { net: small, steps: 2 }
+  const patterns = sampleFamily(chartPatterns({ shots: 1, ways: 2, length: 16 }), { seed: 1 })
+  const learners: MetaLearner[] = [
+    maml(one),
+    fomaml(one),
+    anil(one),
+    metaSgd(one),
+    mamlPlusPlus(one),
+    cavia({ net: mlp({ sizes: [2, 4, 1], activation: 'tanh' }), context: 1, rate: 0.1 }),
+    imaml({ ...one, solverSteps: 2 }),
+    reptile(one),
+    prototypical({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, metric: 'mahalanobis' }),
+  ]
+  for (const learner of learners) {
+    test(learner.id, async () => {
+      const sampler = learner.ways ? patterns : tasks
+      const run = (execution: 'eager' | 'compiled') =>
+        metaTrain(learner, sampler, { iterations: 2, tasksPerBatch: 2, compile: { execution } })
+      const [a, b] = [await run('eager'), await run('compiled')]
+      a.losses.forEach((loss, i) => {
+        expect(Math.abs(loss - b.losses[i]!)).toBeLessThan(1e-4 * loss)
+      })
+    })
+  }
 })
 
 test('an iteration that ends in NaN is taken back, reported, and repeated with half the rates', async () => {

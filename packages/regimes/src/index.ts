@@ -1,3 +1,4 @@
+export { barRegimeFilter, fitBarRegimes } from './bars/bar-regimes.ts'
 export { bayesianChangePoints } from './change/bayesian.ts'
 export { openCusum } from './change/cusum.ts'
 export { hindsightChangePoints } from './change/pelt.ts'
@@ -38,6 +39,8 @@ export {
 
 // Types.
 
+export type { BarRegimeBeliefs, BarRegimeModel, BarRegimeOptions } from './bars/bar-regimes.ts'
+export type { BarColumns } from './bars/bar-series.ts'
 export type { BayesianChangeOptions, BayesianChanges } from './change/bayesian.ts'
 export type { CusumConfig } from './change/cusum.ts'
 export type { PeltOptions } from './change/pelt.ts'

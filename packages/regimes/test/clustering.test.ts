@@ -34,4 +34,25 @@ describe('clustering', () => {
     expect(model.clusters).toBe(1)
     expect(() => fitDbscan(x, { radius: 0 })).toThrow('radius must be finite and above 0, got 0')
   })
+
+  it('stops when it is told to and says how far it is', () => {
+    const signal = AbortSignal.abort(new Error('enough'))
+    expect(() => fitMiniBatchKMeans(x, { clusters: 3, signal })).toThrow('enough')
+    expect(() => fitKMedoids(x, { clusters: 3, signal })).toThrow('enough')
+    expect(() => fitDbscan(x, { radius: 1, signal })).toThrow('enough')
+    const heard = (fit: (onProgress: (progress: { done: number; total?: number }) => void) => unknown) => {
+      const seen: (readonly [number, number | undefined])[] = []
+      fit(({ done, total }) => seen.push([done, total]))
+      return seen
+    }
+    expect(heard((onProgress) => fitMiniBatchKMeans(x, { clusters: 2, steps: 3, onProgress }))).toEqual([
+      [1, 3],
+      [2, 3],
+      [3, 3],
+    ])
+    const passes = heard((onProgress) => fitKMedoids(x, { clusters: 3, onProgress }))
+    expect(passes.at(-1)![0]).toBe(passes.at(-1)![1])
+    // Every row's neighbourhood is searched once: noise, core and border alike.
+    expect(heard((onProgress) => fitDbscan([0, 0.4, 0.8, 1.2, 9], { radius: 0.5, onProgress })).at(-1)).toEqual([5, 5])
+  })
 })

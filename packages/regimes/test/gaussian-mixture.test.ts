@@ -72,6 +72,42 @@ describe('Gaussian mixture', () => {
     expect([...few.means.data, ...few.weights.data].every(Number.isFinite)).toBe(true)
   })
 
+  it('places a starved component anew and says so', () => {
+    // The second component begins where no row is, so its first count is 0.
+    const x = Array.from({ length: 80 }, (_, t) => Math.sin(t * t) + (t % 2 === 0 ? 0 : 12))
+    const start = { weights: [0.5, 0.5], means: [6, 1e6], covariances: [40, 1] }
+    const model = fitGaussianMixture(x, { components: 2, start })
+    expect(model.reseeded).toBe(1)
+    const fresh = fitGaussianMixture(x, { components: 2 })
+    expect(fresh.reseeded).toBe(0)
+    expect(model.logLikelihood).toBeCloseTo(fresh.logLikelihood, 6)
+    expect([...model.weights.data].map((w) => Math.round(100 * w))).toEqual([50, 50])
+  })
+
+  it('finds three clusters beside five nearly equal rows and not the spurious maximum on them', () => {
+    const rows = Array.from({ length: 150 }, (_, t) => [
+      Math.sin(t * t) + [0, 3.5, 8][t % 3]!,
+      Math.cos(3 * t * t) + [0, 2, 1][t % 3]!,
+    ])
+    for (let i = 0; i < 5; i++) rows.push([2 + i * 1e-5, 2 + (i % 2) * 1e-5])
+    // scikit-learn 1.2.1 from the three centres, and from a thin component on the five rows: fixtures/peers.py.
+    const [proper, spurious] = [-502.29981690605933, -442.0924904975985]
+    const options = { components: 3, restarts: 20, regularization: 1e-6, tolerance: 1e-13, maxIterations: 5000 }
+    for (const seed of [0, 1, 2])
+      expect(fitGaussianMixture(rows, { ...options, seed }).logLikelihood).toBeCloseTo(proper, 5)
+    const thin = fitGaussianMixture(rows, {
+      ...options,
+      regularization: 1e-12,
+      floor: 0,
+      start: {
+        weights: [1 / 3, 1 / 3, 1 / 3],
+        means: [2, 2, 1.75, 1, 8, 1],
+        covariances: [1e-10, 0, 0, 1e-10, 1, 0, 0, 1, 1, 0, 0, 1],
+      },
+    })
+    expect(thin.logLikelihood).toBeCloseTo(spurious, 3)
+  })
+
   it('refuses what it cannot use', () => {
     expect(() => fitGaussianMixture([1, 2], { components: 3 })).toThrow('3 components need at least 3 rows, got 2')
     expect(() => fitGaussianMixture([1, Number.NaN], { components: 1 })).toThrow('must be finite, got NaN in row 1')

@@ -20,6 +20,35 @@ describe('jump model', () => {
     expect(model.objective).toBeCloseTo(best, 12)
   })
 
+  it('finds the best of all paths with the best centroids of each', () => {
+    // Every one of the 2^12 paths with its own means: the global minimum of the objective.
+    const x = Array.from({ length: 12 }, (_, t) => Math.sin(t * t) + (t % 6 < 3 ? 0 : 2.5))
+    let best = { cost: Number.POSITIVE_INFINITY, path: [] as number[] }
+    for (let code = 0; code < 4096; code++) {
+      const path = x.map((_, t) => (code >> t) & 1)
+      let cost = path.reduce((sum, s, t) => sum + (t > 0 && s !== path[t - 1] ? 0.6 : 0), 0)
+      for (const s of [0, 1]) {
+        const own = x.filter((_, t) => path[t] === s)
+        const mean = own.reduce((a, b) => a + b, 0) / own.length
+        cost += own.reduce((sum, value) => sum + 0.5 * (value - mean) ** 2, 0)
+      }
+      if (cost < best.cost) best = { cost, path }
+    }
+    const model = fitJumpModel(x, { states: 2, penalty: 0.6, restarts: 20 })
+    expect(model.objective).toBeCloseTo(best.cost, 10)
+    const flip = best.path[0] === model.path.data[0] ? 0 : 1
+    expect([...model.path.data]).toEqual(best.path.map((s) => s ^ flip))
+    expect(best.path.reduce((n, s, t) => n + (t > 0 && s !== best.path[t - 1] ? 1 : 0), 0)).toBeGreaterThan(1)
+  })
+
+  it('stops when it is told to and says how far it is', () => {
+    const signal = AbortSignal.abort(new Error('enough'))
+    expect(() => fitJumpModel([0, 1, 2], { states: 2, signal })).toThrow('enough')
+    const done: number[] = []
+    fitJumpModel([0, 1, 2], { states: 2, restarts: 3, onProgress: (progress) => done.push(progress.done) })
+    expect(done).toEqual([1, 2, 3])
+  })
+
   it('without a penalty is k-means, with a high one a single state', () => {
     const x = [0, 1, 10, 11, 0, 10, 1]
     expect([...fitJumpModel(x, { states: 2, penalty: 0 }).path.data]).toEqual([0, 0, 1, 1, 0, 1, 0])

@@ -13,6 +13,7 @@ import {
 } from '@regimen/regimes'
 import { testLive } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
+import { leafAt } from './leaf-at.ts'
 
 const rng = createRng('live')
 const series = Array.from({ length: 300 }, (_, t) => rng.normal(Math.floor(t / 50) % 2 === 0 ? 0 : 4, 1))
@@ -36,10 +37,10 @@ describe('onlineJump', () => {
     const live = onlineJump.open({ model, rate: 0.5 })
     const [a, b] = model.centroids.data
     live.update([b! + 1])
-    const { centroids } = live.snapshot().state as unknown as { centroids: { data: Float64Array } }
+    const centroids = leafAt(live.snapshot().state, 'centroids')
     // Half of the way of 1.
-    expect(centroids.data[1]).toBeCloseTo(b! + 0.5, 12)
-    expect(centroids.data[0]).toBe(a)
+    expect(centroids[1]).toBeCloseTo(b! + 0.5, 12)
+    expect(centroids[0]).toBe(a)
   })
   testLive('onlineJump', { factory: onlineJump, config: { model, rate: 0.1 }, stream })
 })
@@ -65,11 +66,9 @@ describe('onlineMixture', () => {
     const v = one.covariances.data[0]!
     const live = onlineMixture.open({ model: one, rate: 0.1 })
     live.update(m + 2)
-    const { emission } = live.snapshot().state as unknown as {
-      emission: { means: { data: Float64Array }; covariances: { data: Float64Array } }
-    }
-    expect(emission.means.data[0]).toBeCloseTo(m + 0.2, 12)
-    expect(emission.covariances.data[0]).toBeCloseTo(0.9 * (v + 0.4), 12)
+    const { state } = live.snapshot()
+    expect(leafAt(state, 'emission', 'means')[0]).toBeCloseTo(m + 0.2, 12)
+    expect(leafAt(state, 'emission', 'covariances')[0]).toBeCloseTo(0.9 * (v + 0.4), 12)
   })
 
   it('follows a stream that has moved', () => {

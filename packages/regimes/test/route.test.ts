@@ -16,6 +16,31 @@ describe('rule detector', () => {
     expect(live.predict(bar(103, 10))).toBe('bull-high')
   })
 
+  it('scaled, measures the slope in average true ranges', () => {
+    // Closes 100, 101, 102 with ranges of 2. Then 100.5: the average of three moves by 0.5/3 on 101, 0.165 % a bar, a bull's slope in
+    // percent. Scaled: the true range is 102 − 99.5 = 2.5, its average 2.25, a tenth of it 0.0224 % of 100.5 … times 10 = 0.224 %.
+    const open = (scaled: boolean) => {
+      const live = ruleDetector.open({ average: 3, range: 2, scaled })
+      for (const close of [100, 101, 102]) live.update(bar(close))
+      return live
+    }
+    expect(open(false).predict(bar(100.5))).toBe('bull-low')
+    expect(open(true).predict(bar(100.5))).toBe('sideways-low')
+    // 100.8: (0.8/3)/101 = 0.264 % against a tenth of (2 + 2.2)/2 = 2.1 on 100.8, 0.208 %.
+    expect(open(true).predict(bar(100.8))).toBe('bull-low')
+    // 99.3: −(0.7/3)/101 = −0.231 %, against (2 + 3.7)/2 = 2.85, 0.287 %; 98.6: −0.462 % against 3.2, 0.325 %.
+    expect(open(true).predict(bar(99.3))).toBe('sideways-low')
+    expect(open(true).predict(bar(98.6))).toBe('bear-high')
+    // The same market at a hundredth of its moves: in percent a trend fades, scaled it stays.
+    const calm = (scaled: boolean) => {
+      const live = ruleDetector.open({ average: 3, range: 2, scaled })
+      for (const close of [100, 100.01, 100.02]) live.update(bar(close, 0.01))
+      return live.predict(bar(100.03, 0.01))
+    }
+    expect(calm(false)).toBe('sideways-low')
+    expect(calm(true)).toBe('bull-low')
+  })
+
   it('waits until the averages are warm and cuts a series into stretches', () => {
     expect(ruleDetector.open({}).predict(bar(100))).toBeUndefined()
     const close = Array.from({ length: 300 }, (_, t) => 100 + (t < 150 ? t : 300 - t) / 2)

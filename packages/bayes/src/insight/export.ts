@@ -1,5 +1,6 @@
 import type { ParamValue } from '../space.ts'
 import type { Study } from '../study.ts'
+import { importance } from './importance.ts'
 
 /**
  * Writes all trials as a table of comma-separated values: number, state, values, then one column a parameter, then start and end as epoch
@@ -55,7 +56,8 @@ export function studyToJson(study: Study): string {
 }
 
 /**
- * Summarizes a study in a few lines for a terminal: how many trials, the best, what it was made of, and which parameters mattered.
+ * Summarizes a study in a few lines for a terminal: how many trials, the best, what it was made of, from 20 complete trials on which parameters
+ * mattered (see `importance`), and why trials failed.
  *
  * ```ts
  * import { openStudy, summarizeStudy } from '@regimen/bayes'
@@ -80,6 +82,10 @@ export function summarizeStudy(study: Study): string {
   else if (study.directions.length > 1) {
     lines.push(`front: ${study.front.length} trials`)
     for (const trial of study.front.slice(0, 10)) lines.push(`  ${trial.values.join(', ')}: ${params(trial.params)}`)
+  }
+  if (best && study.completed.length >= 20) {
+    const shares = Object.entries(importance(study)).slice(0, 5)
+    lines.push(`importance: ${shares.map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`).join(', ')}`)
   }
   const failures = new Map<string, number>()
   for (const { error } of trials) if (error) failures.set(error, (failures.get(error) ?? 0) + 1)

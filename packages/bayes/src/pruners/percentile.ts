@@ -13,7 +13,7 @@ export interface PercentileOptions {
 
 /**
  * Prunes a trial whose best report so far is worse than the given percentile of what complete trials had reported at the same
- * step: with `keep` 25 only the best quarter goes on. See `medianPruner` for the usual half and `haltingPruner` for
+ * step: with `keep` 25 only the best quarter goes on. See `medianPruner` for the usual half and `halvingPruner` for
  * many cheap starts.
  *
  * ```ts

@@ -36,6 +36,8 @@ export class Axis {
   readonly #settings: ParzenSettings
   readonly #ranking: Ranking
   readonly #belowIds: number[] = []
+  /** Weights of the good ones where they differ. */
+  readonly #belowWeights: Map<number, number> = new Map()
   readonly #arrivals: number[] = []
   readonly #arrivalOf: Map<number, number> = new Map()
   readonly #isBelow: Map<number, boolean> = new Map()
@@ -75,9 +77,10 @@ export class Axis {
   }
 
   /** Replaces the split, for orders that a new observation can turn over (several objectives). */
-  split(below: readonly number[]): void {
-    const good = new Set(below)
-    for (const id of this.#arrivals) this.#move(id, good.has(id))
+  split(below: readonly number[], weights: readonly number[]): void {
+    this.#belowWeights.clear()
+    for (const [k, id] of below.entries()) this.#belowWeights.set(id, weights[k]!)
+    for (const id of this.#arrivals) this.#move(id, this.#belowWeights.has(id))
   }
 
   /** Proposes the candidate with the largest l(x) / g(x) among draws from l; `liars` are running trials' coordinates. */
@@ -158,14 +161,16 @@ export class Axis {
   #fitGood(): Mixture {
     const ids = this.#belowIds
     if (this.#good.mu.length < ids.length + 1) Object.assign(this.#good, createMixture(2 * ids.length + 2))
-    const xs = ids.map((id) => this.#column.at(id)).sort((a, b) => a - b)
+    const column = this.#column
+    const sorted = [...ids].sort((a, b) => column.at(a) - column.at(b))
     const good = this.#good
     good.size = 0
     let prior = -1
-    for (const x of xs) {
+    for (const id of sorted) {
+      const x = column.at(id)
       if (prior < 0 && x > 0.5) prior = this.#addPrior(good)
       good.mu[good.size] = x
-      good.weight[good.size++] = 1
+      good.weight[good.size++] = this.#belowWeights.get(id) ?? 1
     }
     if (prior < 0) prior = this.#addPrior(good)
     neighbourWidths(good, prior, ids.length, this.#settings.magicClip)
@@ -204,7 +209,7 @@ export class Axis {
     const { priorWeight, candidates } = this.#settings
     const choices = this.#cells
     const below = new Float64Array(choices)
-    for (const id of this.#belowIds) below[this.#column.at(id)]! += 1
+    for (const id of this.#belowIds) below[this.#column.at(id)]! += this.#belowWeights.get(id) ?? 1
     const above = new Float64Array(choices)
     let aboveCount = 0
     for (let c = 0; c < choices; c++) {

@@ -31,6 +31,7 @@ export class Joint {
   readonly #ranking: Ranking
   readonly #arrivals: number[] = []
   readonly #isBelow: Map<number, boolean> = new Map()
+  readonly #belowWeights: Map<number, number> = new Map()
   readonly #good: Kernels
   readonly #rest: Kernels
 
@@ -52,9 +53,10 @@ export class Joint {
     this.#ranking.add(id, (moved, below) => this.#isBelow.set(moved, below))
   }
 
-  split(below: readonly number[]): void {
-    const good = new Set(below)
-    for (const id of this.#arrivals) this.#isBelow.set(id, good.has(id))
+  split(below: readonly number[], weights: readonly number[]): void {
+    this.#belowWeights.clear()
+    for (const [k, id] of below.entries()) this.#belowWeights.set(id, weights[k]!)
+    for (const id of this.#arrivals) this.#isBelow.set(id, this.#belowWeights.has(id))
   }
 
   /** The best of `candidates` draws, as coordinates; `liars` are running trials. */
@@ -131,11 +133,12 @@ export class Joint {
       above.push(id)
       weightsAbove.push(1)
     }
-    this.#build(this.#good, below, undefined, below.length)
+    const weightsBelow = below.map((id) => this.#belowWeights.get(id) ?? 1)
+    this.#build(this.#good, below, weightsBelow, below.length)
     this.#build(this.#rest, above, weightsAbove, n - below.length + liars.length)
   }
 
-  #build(out: Kernels, ids: readonly number[], weights: readonly number[] | undefined, observations: number): void {
+  #build(out: Kernels, ids: readonly number[], weights: readonly number[], observations: number): void {
     const columns = this.#columns
     const d = columns.length
     const size = ids.length + 1
@@ -148,7 +151,7 @@ export class Joint {
     let total = this.#settings.priorWeight
     out.weight[0] = total
     for (let k = 1; k < size; k++) {
-      out.weight[k] = weights ? weights[k - 1]! : 1
+      out.weight[k] = weights[k - 1]!
       total += out.weight[k]!
     }
     for (let k = 0; k < size; k++) {

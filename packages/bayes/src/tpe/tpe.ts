@@ -1,12 +1,14 @@
 import { check, type Dimension, describe } from '@regimen/core'
-import { crowdingDistance, nonDominatedSort } from '@regimen/core/math'
+import { nonDominatedSort } from '@regimen/core/math'
 import type { TrialRecord } from '../entries.ts'
+import { lossesOf } from '../front.ts'
 import type { Sampler, SamplerContext, SamplerSession } from '../sampler.ts'
 import { fromUnit, type Params, type ParamValue } from '../space.ts'
 import { Axis, type ParzenSettings } from './axis.ts'
 import { Column } from './column.ts'
+import { chooseByDominance, type Ranked, referenceOf, volumeShares } from './dominance.ts'
 import { Joint } from './joint.ts'
-import type { Grade } from './ranking.ts'
+import { compareGrades, type Grade } from './ranking.ts'
 
 /** Options of {@link tpe}. */
 export interface TpeOptions {
@@ -63,11 +65,12 @@ export interface TpeOptions {
  * Math.round(Math.log10(study.best!.params.rate as number)) // => -3
  * ```
  *
- * Several objectives are ranked by dominance, then by crowding distance. A pruned trial counts as worse than every complete one,
- * an infeasible one as worse than every pruned one.
+ * Of several objectives the good trials are the first fronts, the last of them thinned to the subset that dominates the most volume, and each
+ * weighs as much as the volume that it alone adds (MOTPE). A pruned trial counts as worse than every complete one, an infeasible
+ * one as worse than every pruned one.
  *
  * Reference: J. Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011; S. Watanabe, "Tree-structured
- * Parzen estimator: understanding its algorithm components", 2023, for the joint form, the widths and the weights.
+ * Parzen estimator: understanding its algorithm components", 2023, for the joint form, the widths and the weights; Y. Ozaki et al., "Multiobjective tree-structured Parzen estimator", JAIR 2022.
  */
 export function tpe(options: TpeOptions = {}): Sampler {
   const {
@@ -213,45 +216,42 @@ class TpeSession implements SamplerSession {
 
   /** With several objectives a new trial can change everybody's rank, so the split is made anew when it is needed. */
   #order(): void {
-    if (this.#context.directions.length === 1 || this.#ordered === this.#usable.length) return
+    const { directions, trials } = this.#context
+    if (directions.length === 1 || this.#ordered === this.#usable.length) return
     this.#ordered = this.#usable.length
-    const order = this.#paretoOrder()
+    const feasible = this.#usable.filter((id) => this.#grades[id]!.tier === 0)
+    const losses = feasible.map((id) => lossesOf(trials[id]!.values!, directions))
+    const ranked: Ranked = {
+      losses,
+      ranks: losses.length > 0 ? nonDominatedSort(losses) : [],
+      reference: referenceOf(losses),
+    }
+    const outside = this.#usable
+      .filter((id) => this.#grades[id]!.tier > 0)
+      .sort((a, b) => compareGrades(this.#grades[a]!, this.#grades[b]!))
+    // Where no parameter is conditional all models are split alike.
+    const known = new Map<string, readonly [number[], number[]]>()
     const split = (has: (id: number) => boolean, model: Axis | Joint): void => {
-      const good = this.#settings.gamma(model.size)
-      const below: number[] = []
-      for (const id of order) {
-        if (below.length === good) break
-        if (has(id)) below.push(id)
+      const members = feasible.flatMap((id, i) => (has(id) ? [i] : []))
+      const others = outside.filter(has)
+      const key = members.length + others.length === this.#usable.length ? 'all' : members.join()
+      const count = this.#settings.gamma(model.size)
+      let side = known.get(key)
+      if (!side) {
+        const chosen = chooseByDominance(ranked, members, count)
+        // The infeasible and the pruned fill up what is missing; they count only where there is nothing better.
+        const rest = others.slice(0, count - chosen.length)
+        const weights = chosen.length > 0 ? volumeShares(ranked, chosen) : []
+        side = [
+          [...chosen.map((i) => feasible[i]!), ...rest],
+          [...weights, ...rest.map(() => (chosen.length > 0 ? Math.min(...weights) : 1))],
+        ]
+        known.set(key, side)
       }
-      model.split(below)
+      model.split(...side)
     }
     for (const [name, axis] of this.#axes) split((id) => this.#has(id, [name]), axis)
     for (const { names, model } of this.#groups) split((id) => this.#has(id, names), model)
-  }
-
-  #paretoOrder(): number[] {
-    const { directions, trials } = this.#context
-    const feasible = this.#usable.filter((id) => this.#grades[id]!.tier === 0)
-    const rows = feasible.map((id) => trials[id]!.values!.map((v, k) => (directions[k] === 'minimize' ? v : -v)))
-    const rank = nonDominatedSort(rows)
-    const crowding = new Float64Array(rows.length)
-    for (let front = 0; ; front++) {
-      const members = feasible.map((_, i) => i).filter((i) => rank[i] === front)
-      if (members.length === 0) break
-      const distance = crowdingDistance(members.map((i) => rows[i]!))
-      for (const [at, i] of members.entries()) crowding[i] = distance[at]!
-    }
-    const inside = feasible
-      .map((id, i) => ({ id, i }))
-      .sort(
-        (a, b) =>
-          rank[a.i]! - rank[b.i]! ||
-          (crowding[b.i]! > crowding[a.i]! ? 1 : crowding[b.i]! < crowding[a.i]! ? -1 : a.id - b.id),
-      )
-    const outside = this.#usable
-      .filter((id) => this.#grades[id]!.tier > 0)
-      .sort((a, b) => this.#grades[a]!.tier - this.#grades[b]!.tier || this.#grades[a]!.major - this.#grades[b]!.major)
-    return [...inside.map(({ id }) => id), ...outside]
   }
 
   /** Brings the groups in line with a trial's parameters; true when they changed and the models are new and empty. */

@@ -47,6 +47,8 @@ export type Settled<Result> =
 
 /** A pool of workers; see {@link createPool}. */
 export interface Pool<Item, Result> {
+  /** Number of workers. */
+  readonly size: number
   /** Runs every item; rejects with the error of the first item, in input order, that failed. */
   map(items: Iterable<Item>, options?: PoolRunOptions): Promise<Result[]>
   /** Runs every item and records failures instead of rejecting. */
@@ -308,6 +310,7 @@ export function createPool<Item, Result, Data = unknown>(options: PoolOptions<It
   else signal?.addEventListener('abort', () => dispose(signal.reason), { once: true })
 
   return {
+    size,
     async map(items, runOptions = {}) {
       const settled = await run(items, runOptions, true)
       return settled.map((one) => {

@@ -25,6 +25,9 @@ interface PrototypicalParams {
   readonly metric: tf.Tensor | undefined
 }
 
+/** Squared distance of a class that has no samples. */
+const UNKNOWN = 1e9
+
 /** What a task owns. */
 type Prototypes = { readonly centres: tf.Tensor; readonly counts: tf.Tensor }
 
@@ -42,8 +45,8 @@ interface Pass {
 /**
  * Makes prototypical nets: a class is the mean of its support embeddings, and a sample belongs to the nearest,
  * P(class) ∝ exp(−d(z, prototype)). Adaptation is one pass without gradients, so it cannot diverge, and the prototypes can
- * go on moving as labels arrive (`adapted.observe`). First choice for few-shot classification; for regression or where the
- * boundary between classes matters take {@link maml}.
+ * go on moving as labels arrive (`adapted.observe`); a class that had no support cannot be the answer until its first label.
+ * First choice for few-shot classification; for regression or where the boundary between classes matters take {@link maml}.
  *
  * ```ts
  * import { prototypical } from '@regimen/meta'
@@ -86,14 +89,17 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
     const total = tf.matMul(members, z, true)
     return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
   }
-  const logits = (z: tf.Tensor, centres: tf.Tensor): tf.Tensor => {
+  const logits = (z: tf.Tensor, { centres, counts }: Prototypes): tf.Tensor => {
     // −|z − p|² = 2 z·p − |p|² − |z|², and |z|² is the same for all classes.
     const cross = tf.matMul(z, centres, false, true)
     const square = tf.sum(tf.square(centres), -1)
-    return tf.sub(tf.mul(cross, 2), centres.rank === 3 ? tf.expandDims(square, 1) : square)
+    // A class without support lies nowhere, not at the origin.
+    const away = tf.add(square, tf.mul(tf.cast(tf.lessEqual(counts, 0), 'float32'), UNKNOWN))
+    return tf.sub(tf.mul(cross, 2), centres.rank === 3 ? tf.expandDims(away, 1) : away)
   }
   return {
     id: where,
+    ways,
     config: { ways, embedding, metric },
     steps: 1,
     innerRate: 1,
@@ -110,8 +116,8 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
       const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
         const p = read(tree)
         const pass = { tasks: true, changes: [] as StatisticChange[] }
-        const { centres } = prototypes(p, support, pass)
-        const scores = logits(embed(p, query.x, pass), centres)
+        const own = prototypes(p, support, pass)
+        const scores = logits(embed(p, query.x, pass), own)
         const loss = softmaxCrossEntropy(scores, query.y, lossOptions(query, false))
         return [loss, moveStatistics(p.net, pass.changes, 'net')] as const
       }, params)
@@ -132,6 +138,6 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
       )
       return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
     },
-    predict: (params, own, x, { tasks }) => logits(embed(read(params), x, { tasks }), (own as Prototypes).centres),
+    predict: (params, own, x, { tasks }) => logits(embed(read(params), x, { tasks }), own as Prototypes),
   }
 }

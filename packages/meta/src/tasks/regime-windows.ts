@@ -16,6 +16,8 @@ export interface RegimeWindowOptions extends MarketSpread {
   queries?: number
   /** Bars that a moment lies inside its regime at least, ≥ 4. @default 20 */
   window?: number
+  /** Bars that returns and volatilities are measured over, each ≥ 1. @default [5, 10, 20, 40, 80] */
+  horizons?: readonly number[]
 }
 
 /**
@@ -23,8 +25,9 @@ export interface RegimeWindowOptions extends MarketSpread {
  * is a moment that lies at least `window` bars inside a regime. Its inputs are what the bars up to then show at several scales,
  * 13 numbers: over the last h = 5, 10, 20, 40 and 80 bars the return, Σ r / (s √h), and the logarithm of the volatility by
  * Garman and Klass over s, where s is the deviation of the returns of the support's half; over 40 bars the autocorrelation of
- * returns; and how far the close is below the highest and above the lowest of 80 bars, over s √80. Labels are int32. Query
- * moments, and the `window` bars before them, are later than all support moments.
+ * returns; and how far the close is below the highest and above the lowest of the longest horizon's H bars, over s √H. Other
+ * `horizons` give 2 numbers each and those 3. Labels are int32. Query moments, and the `window` bars before them, are later
+ * than all support moments.
  *
  * ```ts
  * import { createRng } from '@regimen/core'
@@ -41,12 +44,15 @@ export interface RegimeWindowOptions extends MarketSpread {
  */
 export function regimeWindows(options: RegimeWindowOptions): TaskFamily<SimulatedTask> {
   const where = 'meta/regime-windows'
-  const { market, shots, queries = shots, window = 20 } = options
+  const { market, shots, queries = shots, window = 20, horizons = HORIZONS } = options
   checkCount(where, 'shots', shots)
   checkCount(where, 'queries', queries)
   check(Number.isInteger(window) && window >= 4, where, () => `window must be an integer ≥ 4, got ${describe(window)}.`)
+  check(horizons.length > 0, where, () => 'horizons must not be empty.')
+  for (const bars of horizons) checkCount(where, 'horizons', bars)
+  const long = Math.max(...horizons)
   const pathOf = pathCache(
-    (source) => readPath(source, { shots, queries, window }),
+    (source) => readPath(source, { shots, queries, window, long }),
     (parameters) => {
       throw new RegimenError(
         `a regime of ${parameters.name} has too few windows of ${window} bars within ${LONGEST} bars.`,
@@ -63,9 +69,9 @@ export function regimeWindows(options: RegimeWindowOptions): TaskFamily<Simulate
         support: pickSorted(support, shots, rng),
         query: pickSorted(query, queries, rng),
       }))
-      const sizes = { ways: chosen.length, shots, queries, width: WIDTH }
+      const sizes = { ways: chosen.length, shots, queries, width: 2 * horizons.length + 3 }
       const sets = classSets(sizes, (label, out, sample, part) =>
-        writeFeatures(path, chosen[label]![part][sample]!, out),
+        writeFeatures(path, { end: chosen[label]![part][sample]!, horizons, long }, out),
       )
       const times = (part: 'support' | 'query'): Float64Array =>
         Float64Array.from(chosen.flatMap((one) => one[part].map((end) => bars.time[end]! + bars.interval)))
@@ -114,8 +120,8 @@ export function regimeCeiling(spec: SimulatedTask, query: TaskSet): number {
 }
 
 const HORIZONS = [5, 10, 20, 40, 80] as const
-const LONG = 80
-const WIDTH = 2 * HORIZONS.length + 3
+/** Bars of the autocorrelation. */
+const ECHO = 40
 
 /** A simulated path with the sums that the features are differences of. */
 interface Path {
@@ -135,7 +141,7 @@ interface Path {
 
 function readPath(
   source: SimulatedMarket,
-  { shots, queries, window }: { shots: number; queries: number; window: number },
+  { shots, queries, window, long }: { shots: number; queries: number; window: number; long: number },
 ): Path | undefined {
   const { bars, returns } = source
   const n = returns.length
@@ -143,7 +149,7 @@ function readPath(
   const ends = source.parameters.regimes.map(() => ({ support: [] as number[], query: [] as number[] }))
   for (const { start, end, label } of toSegments(source.regimes)) {
     for (let at = start + window - 1; at < end; at += Math.ceil(window / 2)) {
-      if (at <= LONG) continue
+      if (at <= Math.max(long, ECHO)) continue
       if (at < cut) ends[label]!.support.push(at)
       else if (at - window + 1 >= cut) ends[label]!.query.push(at)
     }
@@ -167,21 +173,25 @@ function readPath(
   return { source, ends, scale: Math.sqrt(sums.rr[cut]! / cut), sums }
 }
 
-function writeFeatures({ source, scale, sums }: Path, end: number, out: Float32Array): void {
+function writeFeatures(
+  { source, scale, sums }: Path,
+  { end, horizons, long }: { end: number; horizons: readonly number[]; long: number },
+  out: Float32Array,
+): void {
   const over = (values: Float64Array, bars: number): number => values[end + 1]! - values[end + 1 - bars]!
   let k = 0
-  for (const h of HORIZONS) {
+  for (const h of horizons) {
     out[k++] = over(sums.r, h) / (scale * Math.sqrt(h))
     out[k++] = 0.5 * Math.log(Math.max(over(sums.gk, h) / h, 1e-12) / scale ** 2)
   }
-  out[k++] = over(sums.rp, 40) / Math.max(over(sums.rr, 40), 1e-12)
+  out[k++] = over(sums.rp, ECHO) / Math.max(over(sums.rr, ECHO), 1e-12)
   const { close } = source.bars
   let [low, high] = [close[end]!, close[end]!]
-  for (let i = end - LONG + 1; i < end; i++) {
+  for (let i = end - long + 1; i < end; i++) {
     low = Math.min(low, close[i]!)
     high = Math.max(high, close[i]!)
   }
-  const unit = scale * Math.sqrt(LONG)
+  const unit = scale * Math.sqrt(long)
   out[k++] = Math.log(high / close[end]!) / unit
   out[k] = Math.log(close[end]! / low) / unit
 }

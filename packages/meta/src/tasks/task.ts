@@ -37,8 +37,8 @@ export interface TaskBatch {
 }
 
 /**
- * Checks a task and returns it: as many targets as inputs, finite numbers, weights finite and not all zero, every class of
- * the query present in the support, and the query strictly after the support wherever samples carry their time.
+ * Checks a task and returns it: as many targets as inputs, finite numbers, weights finite and not all zero, classes from 0 to below
+ * `ways`, every class of the query present in the support, and the query strictly after the support wherever samples carry their time.
  *
  * ```ts
  * import { checkTask } from '@regimen/meta'
@@ -56,9 +56,10 @@ export interface TaskBatch {
  * message // => '[meta/task] support.x must be finite, got NaN in sample 1. Drop or repair the sample first.'
  * ```
  */
-export function checkTask(task: Task, where = 'meta/task'): Task {
+export function checkTask(task: Task, where = 'meta/task', ways: number = Number.POSITIVE_INFINITY): Task {
   checkSet(task.support, 'support', where)
   checkSet(task.query, 'query', where)
+  checkLabels(task.support, 'support', { where, ways })
   for (const name of ['x', 'y'] as const) {
     const [a, b] = [task.support[name], task.query[name]]
     check(
@@ -89,6 +90,18 @@ export function checkTask(task: Task, where = 'meta/task'): Task {
     )
   }
   return task
+}
+
+function checkLabels({ y }: TaskSet, name: string, { where, ways }: { where: string; ways: number }): void {
+  if (y.dtype !== 'int32') return
+  for (const label of y.data) {
+    check(
+      label >= 0 && label < ways,
+      where,
+      () => `${name}.y must hold classes from 0 to ${ways - 1}, got ${label}.`,
+      'Number the classes of each task from 0, and ask for a learner with enough ways.',
+    )
+  }
 }
 
 function checkSet(set: TaskSet, name: string, where: string): void {

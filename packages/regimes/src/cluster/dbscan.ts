@@ -1,9 +1,9 @@
-import { check, describe } from '@regimen/core'
+import { check, describe, type LongTaskOptions, throwIfAborted } from '@regimen/core'
 import { checkCount, type Observations, toObservations } from '../observations.ts'
 import { squared } from './k-means.ts'
 
 /** Options of {@link fitDbscan}. */
-export interface DbscanOptions {
+export interface DbscanOptions extends LongTaskOptions {
   /** Radius of a neighbourhood, in units of the (standardized) columns; above 0. */
   radius: number
   /** Rows within the radius, itself included, that make a row a core row; from 1. @default 5 */
@@ -34,7 +34,7 @@ export interface DbscanModel {
  */
 export function fitDbscan(observations: Observations, options: DbscanOptions): DbscanModel {
   const where = 'regimes/dbscan'
-  const { radius, neighbours = 5 } = options
+  const { radius, neighbours = 5, signal, onProgress } = options
   const { rows: n, cols: d, data: x } = toObservations(observations, where)
   check(
     radius > 0 && Number.isFinite(radius),
@@ -43,9 +43,12 @@ export function fitDbscan(observations: Observations, options: DbscanOptions): D
   )
   checkCount(neighbours, 'neighbours', where)
   const limit = radius * radius
+  let searched = 0
   const around = (t: number): number[] => {
+    throwIfAborted(signal)
     const found: number[] = []
     for (let o = 0; o < n; o++) if (squared(x, t * d, x, o * d, d) <= limit) found.push(o)
+    onProgress?.({ done: ++searched, total: n })
     return found
   }
   const labels = new Array<number>(n).fill(-2)

@@ -1,9 +1,9 @@
-import { check, createRng } from '@regimen/core'
+import { check, createRng, type LongTaskOptions, throwIfAborted } from '@regimen/core'
 import { checkCount, type Observations, toObservations } from '../observations.ts'
 import { squared } from './k-means.ts'
 
 /** Options of {@link fitKMedoids}. */
-export interface KMedoidsOptions {
+export interface KMedoidsOptions extends LongTaskOptions {
   /** Number of clusters, from 1 to the number of rows. */
   clusters: number
   /** Passes over all swaps at most, from 1. @default 50 */
@@ -39,7 +39,7 @@ export interface KMedoidsModel {
  */
 export function fitKMedoids(observations: Observations, options: KMedoidsOptions): KMedoidsModel {
   const where = 'regimes/k-medoids'
-  const { clusters: k, maxIterations = 50, seed = 0 } = options
+  const { clusters: k, maxIterations = 50, seed = 0, signal, onProgress } = options
   const { rows: n, cols: d, data: x } = toObservations(observations, where)
   checkCount(k, 'clusters', where, 1, n)
   check(n <= 20_000, where, () => `at most 20000 rows fit the distance table, got ${n}.`, 'Use fitKMeans.')
@@ -75,6 +75,7 @@ export function fitKMedoids(observations: Observations, options: KMedoidsOptions
   for (let pass = 0; pass < maxIterations; pass++) {
     let improved = false
     for (let candidate = 0; candidate < n; candidate++) {
+      throwIfAborted(signal)
       if (medoids.includes(candidate)) continue
       let bestChange = -1e-12 * cost
       let bestOut = -1
@@ -94,6 +95,7 @@ export function fitKMedoids(observations: Observations, options: KMedoidsOptions
       cost = assign()
       improved = true
     }
+    onProgress?.({ done: pass + 1, total: improved ? maxIterations : pass + 1 })
     if (!improved) break
   }
   return { medoids, labels: Array.from(owner), cost }

@@ -1,9 +1,9 @@
-import { arrayLeaf, createRng } from '@regimen/core'
+import { arrayLeaf, createRng, type LongTaskOptions, throwIfAborted } from '@regimen/core'
 import { checkCount, type Observations, toObservations } from '../observations.ts'
 import { type KMeansModel, plusPlus, squared } from './k-means.ts'
 
 /** Options of {@link fitMiniBatchKMeans}. */
-export interface MiniBatchOptions {
+export interface MiniBatchOptions extends LongTaskOptions {
   /** Number of clusters, from 1 to the number of rows. */
   clusters: number
   /** Rows a batch, from 1. @default 256 */
@@ -29,7 +29,7 @@ export interface MiniBatchOptions {
  */
 export function fitMiniBatchKMeans(observations: Observations, options: MiniBatchOptions): KMeansModel {
   const where = 'regimes/mini-batch-k-means'
-  const { clusters: k, batch = 256, steps = 200, seed = 0 } = options
+  const { clusters: k, batch = 256, steps = 200, seed = 0, signal, onProgress } = options
   const { rows: n, cols: d, data: x } = toObservations(observations, where)
   checkCount(k, 'clusters', where, 1, n)
   checkCount(batch, 'batch', where)
@@ -40,13 +40,16 @@ export function fitMiniBatchKMeans(observations: Observations, options: MiniBatc
   for (let i = 0; i < pool.length; i++) rows.set(x.subarray(pool[i]! * d, pool[i]! * d + d), i * d)
   const centres = plusPlus(rows, pool.length, d, k, rng)
   const seen = new Float64Array(k)
-  for (let step = 0; step < steps; step++)
+  for (let step = 0; step < steps; step++) {
+    throwIfAborted(signal)
     for (let i = 0; i < batch; i++) {
       const t = rng.int(0, n)
       const c = nearestCentre(x, t * d, centres, k, d)
       const rate = 1 / ++seen[c]!
       for (let j = 0; j < d; j++) centres[c * d + j]! += rate * (x[t * d + j]! - centres[c * d + j]!)
     }
+    onProgress?.({ done: step + 1, total: steps })
+  }
   const labels = new Int32Array(n)
   let inertia = 0
   for (let t = 0; t < n; t++) {

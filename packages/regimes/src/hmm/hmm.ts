@@ -1,10 +1,11 @@
-import { arrayLeaf, check, createRng, describe, type LongTaskOptions, type Rng, throwIfAborted } from '@regimen/core'
-import { type Dense, lbfgs, numericalGradient, quantiles } from '@regimen/core/math'
-import { plusPlus, squared } from '../cluster/k-means.ts'
+import { arrayLeaf, check, createRng, describe, type LongTaskOptions, throwIfAborted } from '@regimen/core'
 import { checkCount, columnScales, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
-import { filterChain, smoothChain, stationaryOf } from './chain.ts'
-import type { Emission, EmissionModel, EmissionOptions } from './emission.ts'
-import { createEmission, openEmission } from './open-emission.ts'
+import { smoothChain, stationaryOf } from './chain.ts'
+import type { EmissionModel, EmissionOptions } from './emission.ts'
+import { openEmission } from './open-emission.ts'
+import { polishRun } from './polish.ts'
+import { beginsOf, blank, filterAll, HMM, logPrior, type Plan, type Run, Workspace } from './run.ts'
+import { seedRun } from './seeds.ts'
 
 /** Options of {@link fitHmm}. */
 export interface HmmOptions extends LongTaskOptions {
@@ -63,9 +64,6 @@ export type HmmModel = {
   readonly scales: Float64Leaf
   readonly floor: number
 }
-
-/** Where every function of this family reports from. */
-export const HMM = 'regimes/hmm'
 
 /**
  * Fits a hidden Markov model by Baum–Welch: states follow each other by a transition matrix and each emits observations of its
@@ -144,79 +142,6 @@ export function fitHmm(observations: Observations, options: HmmOptions): HmmMode
   }
 }
 
-interface Plan {
-  x: Dense
-  begins: readonly number[]
-  k: number
-  startFrom: 'free' | 'stationary'
-  transitionPrior: number
-  sticky: number
-  fixed: readonly string[]
-}
-
-interface Run {
-  start: Float64Array
-  transition: Float64Array
-  emission: Emission
-  logLikelihood: number
-  penalized: number
-  history: number[]
-  converged: boolean
-  vanished: readonly number[]
-}
-
-class Workspace {
-  readonly logB: Float64Array
-  readonly predicted: Float64Array
-  readonly filtered: Float64Array
-  readonly smoothed: Float64Array
-
-  constructor(rows: number, k: number) {
-    this.logB = new Float64Array(rows * k)
-    this.predicted = new Float64Array(rows * k)
-    this.filtered = new Float64Array(rows * k)
-    this.smoothed = new Float64Array(rows * k)
-  }
-}
-
-/** First row of every sequence. */
-export function beginsOf(rows: number, lengths: readonly number[] | undefined): number[] {
-  if (lengths === undefined) return [0]
-  const total = lengths.reduce((a, b) => a + b, 0)
-  check(
-    total === rows && lengths.every((n) => Number.isInteger(n) && n > 0),
-    HMM,
-    () => `lengths must be positive integers that add up to ${rows}, got ${describe(lengths)}.`,
-  )
-  const begins: number[] = []
-  let at = 0
-  for (const n of lengths) {
-    begins.push(at)
-    at += n
-  }
-  return begins
-}
-
-/** Filters every sequence; returns the log-likelihood. */
-export function filterAll(
-  k: number,
-  start: Float64Array,
-  transition: Float64Array,
-  emission: Emission,
-  x: Dense,
-  begins: readonly number[],
-  work: { logB: Float64Array; predicted: Float64Array; filtered: Float64Array },
-): number {
-  const chain = { k, start, transition, stride: 0 }
-  let total = 0
-  begins.forEach((begin, s) => {
-    const end = begins[s + 1] ?? x.rows
-    emission.logDensities(x.data, begin, end, work.logB, begin)
-    total += filterChain(chain, work.logB, begin, end, work.predicted, work.filtered)
-  })
-  return total
-}
-
 function climb(
   plan: Plan,
   run: Run,
@@ -261,154 +186,9 @@ function climb(
   }
 }
 
-function logPrior(plan: Plan, transition: Float64Array): number {
-  const { k, transitionPrior, sticky } = plan
-  if (transitionPrior === 0 && sticky === 0) return 0
-  let total = 0
-  for (let i = 0; i < k; i++)
-    for (let j = 0; j < k; j++) {
-      const weight = transitionPrior + (i === j ? sticky : 0)
-      if (weight > 0) total += weight * Math.log(transition[i * k + j]!)
-    }
-  return total
-}
-
 function runFrom(model: HmmModel, k: number): Run {
   check(model.states === k, HMM, () => `the model to start from has ${model.states} states, not ${k}.`)
   return blank(model.start.data.slice(), model.transition.data.slice(), openEmission(model))
-}
-
-function blank(start: Float64Array, transition: Float64Array, emission: Emission): Run {
-  const none = Number.NEGATIVE_INFINITY
-  return {
-    start,
-    transition,
-    emission,
-    logLikelihood: none,
-    penalized: none,
-    history: [],
-    converged: false,
-    vanished: [],
-  }
-}
-
-function seedRun(plan: Plan, kind: EmissionOptions, floor: number, scales: Float64Array, r: number, rng: Rng): Run {
-  const { x, begins, k } = plan
-  const labels = [labelsByCluster, labelsByTurbulence, labelsByBlock][r % 3]!(x, k, scales, rng)
-  const weights = new Float64Array(x.rows * k)
-  for (let t = 0; t < x.rows; t++)
-    for (let j = 0; j < k; j++) weights[t * k + j] = j === labels[t] ? 0.9 + 0.1 / k : 0.1 / k
-  const emission = createEmission(x, k, kind, floor, scales, rng)
-  emission.maximize(x, weights, begins)
-  const stay = k === 1 ? 1 : [0.9, 0.95, 0.8][r % 3]!
-  const transition = new Float64Array(k * k).fill(k === 1 ? 1 : (1 - stay) / (k - 1))
-  for (let j = 0; j < k; j++) transition[j * k + j] = stay
-  return blank(new Float64Array(k).fill(1 / k), transition, emission)
-}
-
-function labelsByCluster(x: Dense, k: number, scales: Float64Array, rng: Rng): Int32Array {
-  const { rows: n, cols: d, data } = x
-  const scaled = data.map((value, i) => (Number.isNaN(value) ? 0 : value / Math.sqrt(scales[i % d]!)))
-  const centres = plusPlus(scaled, n, d, k, rng)
-  const labels = new Int32Array(n)
-  for (let pass = 0; pass < 10; pass++) {
-    const sums = new Float64Array(k * d)
-    const counts = new Float64Array(k)
-    for (let t = 0; t < n; t++) {
-      let best = Number.POSITIVE_INFINITY
-      for (let c = 0; c < k; c++) {
-        const q = squared(scaled, t * d, centres, c * d, d)
-        if (q < best) {
-          best = q
-          labels[t] = c
-        }
-      }
-      counts[labels[t]!]!++
-      for (let j = 0; j < d; j++) sums[labels[t]! * d + j]! += scaled[t * d + j]!
-    }
-    for (let c = 0; c < k; c++)
-      if (counts[c]! > 0) for (let j = 0; j < d; j++) centres[c * d + j] = sums[c * d + j]! / counts[c]!
-  }
-  return labels
-}
-
-/** Splits by how large the observations around a row are, which separates calm from wild at equal means. */
-function labelsByTurbulence(x: Dense, k: number, scales: Float64Array, rng: Rng): Int32Array {
-  const { rows: n, cols: d, data } = x
-  const { means } = columnScales(x)
-  const width = rng.int(2, Math.max(3, Math.min(30, Math.floor(n / (4 * k)) + 3)))
-  const size = new Float64Array(n)
-  let level = 0
-  for (let t = 0; t < n; t++) {
-    let q = 0
-    for (let j = 0; j < d; j++) {
-      const delta = data[t * d + j]! - means[j]!
-      if (!Number.isNaN(delta)) q += (delta * delta) / scales[j]!
-    }
-    level += (q - level) / Math.min(t + 1, width)
-    size[t] = level
-  }
-  const cuts = quantiles(
-    size,
-    Array.from({ length: k - 1 }, (_, j) => (j + 1) / k),
-  )
-  return Int32Array.from(size, (value) => {
-    let label = 0
-    while (label < k - 1 && value > cuts[label]!) label++
-    return label
-  })
-}
-
-function labelsByBlock(x: Dense, k: number, _scales: Float64Array, rng: Rng): Int32Array {
-  const labels = new Int32Array(x.rows)
-  const length = Math.max(1, Math.floor(x.rows / (6 * k)))
-  let label = 0
-  for (let t = 0; t < x.rows; t++) {
-    if (t % length === 0) label = rng.int(0, k)
-    labels[t] = label
-  }
-  return labels
-}
-
-/** Maximizes over the logits of the transitions and the emissions' natural numbers; the start stays as EM left it. */
-function polishRun(plan: Plan, run: Run, work: Workspace): void {
-  const { x, begins, k } = plan
-  const moves = plan.fixed.includes('transition') ? 0 : k * (k - 1)
-  const { values } = plan.fixed.includes('emission') ? { values: new Float64Array(0) } : run.emission.natural()
-  const size = Float64Array.from(values, (v) => Math.max(Math.abs(v), 1e-3))
-  const from = new Float64Array(moves + values.length)
-  for (let i = 0, at = 0; at < moves; i++)
-    for (let j = 0; j < k; j++)
-      if (j !== i)
-        from[at++] = Math.log(Math.max(run.transition[i * k + j]!, 1e-12) / Math.max(run.transition[i * k + i]!, 1e-12))
-  for (let i = 0; i < values.length; i++) from[moves + i] = values[i]! / size[i]!
-  const apply = (v: Float64Array): boolean => {
-    for (let i = 0, at = 0; at < moves; i++) {
-      let total = 1
-      for (let j = 0; j < k; j++) if (j !== i) total += run.transition[i * k + j] = Math.exp(v[at++]!)
-      run.transition[i * k + i] = 1
-      for (let j = 0; j < k; j++) run.transition[i * k + j]! /= total
-    }
-    if (plan.startFrom === 'stationary') run.start.set(stationaryOf(run.transition, k))
-    return values.length === 0 || run.emission.adopt(v.slice(moves).map((value, i) => value * size[i]!))
-  }
-  const loss = (v: Float64Array): number =>
-    apply(v)
-      ? -filterAll(k, run.start, run.transition, run.emission, x, begins, work) - logPrior(plan, run.transition)
-      : Number.NaN
-  const before = run.penalized
-  const { x: to, value } = lbfgs(
-    (v, gradient) => {
-      numericalGradient(loss, v, gradient)
-      return loss(v)
-    },
-    from,
-    { maxIterations: 200, gradientTolerance: 1e-5 },
-  )
-  apply(-value > before ? to : from)
-  run.logLikelihood = filterAll(k, run.start, run.transition, run.emission, x, begins, work)
-  run.penalized = run.logLikelihood + logPrior(plan, run.transition)
-  run.history.push(run.penalized)
 }
 
 /** Orders the states by the mean of the first column, then by its variance. */

@@ -3,8 +3,9 @@ import { cholesky, choleskyInverse, type Dense, numericalHessian } from '@regime
 import { checkCount, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
 import { smoothChain, viterbiChain } from './chain.ts'
 import type { Emission } from './emission.ts'
-import { beginsOf, filterAll, HMM, type HmmModel } from './hmm.ts'
+import type { HmmModel } from './hmm.ts'
 import { openEmission } from './open-emission.ts'
+import { beginsOf, filterAll, HMM } from './run.ts'
 
 /** Probabilities of the states at each row, rows × states, row-major. */
 export interface HmmBeliefs {

@@ -17,20 +17,20 @@ import { hmmPredictNext } from './inference.ts'
 import { openEmission } from './open-emission.ts'
 
 /** Configuration of {@link onlineHmm}. */
-export interface OnlineHmmConfig {
+export type OnlineHmmConfig = {
   /** A fitted model. */
-  model: HmmModel
+  readonly model: HmmModel
   /**
    * Rate at which the parameters follow the market, from 0 (they stay) to below 1; 0.01 forgets within some hundred rows.
    * @default 0
    */
-  rate?: number
+  readonly rate?: number
   /**
    * P(regime) of the first row. To continue a series, `hmmPredictNext` of its last filtered row; the fitted start is that of
    * the training series' first row and may be certain.
    * @default the model's start
    */
-  belief?: readonly number[]
+  readonly belief?: readonly number[]
 }
 
 const WHERE = 'regimes/online-hmm'
@@ -62,8 +62,8 @@ export const onlineHmm: RegimeFactory<OnlineHmmConfig> = {
     const saved = isSnapshot(from)
       ? restore(from, { id: WHERE, version: 1, config: schema.any(), state: stateSchema })
       : undefined
-    const config = (saved ? saved.config : from) as unknown as OnlineHmmConfig
-    const state = saved?.state as unknown as SavedState | undefined
+    const config = (saved ? saved.config : from) as OnlineHmmConfig
+    const state = saved?.state as SavedState | undefined
     const model: HmmModel = state
       ? { ...config.model, transition: state.transition, emission: state.emission }
       : config.model
@@ -173,7 +173,7 @@ interface SavedState {
 
 /** The state's arrays must look as the configured model says. */
 function stateSchema(config: Tree): Schema {
-  const { model } = config as unknown as { model: HmmModel }
+  const { model } = config as OnlineHmmConfig
   const { states: k, columns: d, emission } = model
   const lags = emission.family === 'autoregressive' ? emission.order : 0
   return schema.object({

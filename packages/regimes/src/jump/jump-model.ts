@@ -1,9 +1,9 @@
-import { arrayLeaf, check, createRng, describe } from '@regimen/core'
+import { arrayLeaf, check, createRng, describe, type LongTaskOptions, throwIfAborted } from '@regimen/core'
 import { plusPlus, squared } from '../cluster/k-means.ts'
 import { checkCount, type Float64Leaf, type Observations, toObservations } from '../observations.ts'
 
 /** Options of {@link fitJumpModel}. */
-export interface JumpModelOptions {
+export interface JumpModelOptions extends LongTaskOptions {
   /** Number of states, from 1 to 64. */
   states: number
   /** Cost λ of a change of state, in halved squared units of the (standardized) features; from 0. @default 50 */
@@ -47,7 +47,7 @@ const WHERE = 'regimes/jump-model'
  * Reference: Nystrup, Lindström and Madsen, Expert Syst. Appl. 150 (2020); Shu, Yu and Mulvey, J. Asset Manag. 25 (2024).
  */
 export function fitJumpModel(observations: Observations, options: JumpModelOptions): JumpModel {
-  const { states: k, penalty = 50, restarts = 10, maxIterations = 1000, seed = 0 } = options
+  const { states: k, penalty = 50, restarts = 10, maxIterations = 1000, seed = 0, signal, onProgress } = options
   const { rows: n, cols: d, data: x } = toObservations(observations, WHERE)
   checkCount(k, 'states', WHERE, 1, Math.min(64, n))
   checkCount(restarts, 'restarts', WHERE)
@@ -63,6 +63,7 @@ export function fitJumpModel(observations: Observations, options: JumpModelOptio
     let objective = Number.POSITIVE_INFINITY
     let path = new Int32Array(n)
     for (let i = 0; i < maxIterations; i++) {
+      throwIfAborted(signal)
       const next = bestPath(x, n, d, k, centroids, penalty)
       if (!(next.objective < objective - 1e-12 * Math.abs(next.objective))) break
       objective = next.objective
@@ -78,6 +79,7 @@ export function fitJumpModel(observations: Observations, options: JumpModelOptio
         if (counts[c]! > 0) for (let j = 0; j < d; j++) centroids[c * d + j] = sums[c * d + j]! / counts[c]!
     }
     if (best === undefined || objective < best.objective) best = { centroids, path, objective }
+    onProgress?.({ done: r + 1, total: restarts })
   }
   const { centroids, path, objective } = best!
   const counts = new Float64Array(k)

@@ -7,7 +7,6 @@ import {
   isSnapshot,
   type LiveFactory,
   restore,
-  type Schema,
   type Segment,
   schema,
   toSegments,
@@ -71,7 +70,7 @@ export const ruleDetector: LiveFactory<RuleConfig, RuleBar, undefined, RuleRegim
       : undefined
     const config = (saved?.config ?? from) as RuleConfig
     const { average, slope, scaled, range, ratio, memory } = settle(config)
-    const state = saved?.state as unknown as RuleState | undefined
+    const state = saved?.state
     // Ring buffers: the last average + 1 closes, the last `memory` ranges.
     const closes = state ? state.closes.data.slice() : new Float64Array(average + 1)
     const ranges = state ? state.ranges.data.slice() : new Float64Array(memory)
@@ -166,14 +165,6 @@ export function segmentByRegime(
   return toSegments(labels.map((label) => label ?? first))
 }
 
-interface RuleState {
-  closes: { data: Float64Array }
-  ranges: { data: Float64Array }
-  seen: number
-  atr: number
-  last: number
-}
-
 function settle(config: RuleConfig): Required<RuleConfig> {
   const { average = 20, slope = 0.02, scaled = false, range = 14, ratio = 1.5, memory = 250 } = config
   for (const [name, value] of Object.entries({ average, range, memory }))
@@ -186,7 +177,7 @@ function settle(config: RuleConfig): Required<RuleConfig> {
   return { average, slope, scaled, range, ratio, memory }
 }
 
-function stateSchema(config: unknown): Schema {
+function stateSchema(config: unknown) {
   const { average, memory } = settle(config as RuleConfig)
   return schema.object({
     closes: schema.leaf('float64', [average + 1]),

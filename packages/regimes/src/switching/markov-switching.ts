@@ -190,13 +190,13 @@ export interface SwitchingForecast {
   readonly probabilities: Float64Array
   /** E(y) at each of the next rows. */
   readonly mean: Float64Array
-  /** Variance of y at each of the next rows, regime uncertainty included (order 0), or the regimes' noise only. */
+  /** Variance of y at each of the next rows, the regimes' uncertainty and the noise carried on by the lags included. */
   readonly variance: Float64Array
 }
 
 /**
- * Forecasts beyond the sample: the chain is run forward from the last filtered joint state, and each path of regimes carries its own
- * autoregressive mean, so the expectation is exact for order 0 and for constants with any order.
+ * Forecasts beyond the sample: the chain is run forward from the last filtered joint state, and each joint state carries the first
+ * two moments of its last deviations, which mix linearly, so that mean and variance are exact for any order.
  *
  * ```ts
  * import { fitMarkovSwitching, switchingForecast } from '@regimen/regimes'

@@ -104,7 +104,7 @@ export class SwitchingFilter {
     const mean = new Float64Array(h)
     const variance = new Float64Array(h)
     const block = joint / k
-    // Expected deviations u_t, u_t−1, … given each joint state; constants make them differ between states.
+    // Deviations u_t, u_t−1, … given each joint state, with their second moments: both mix linearly, so nothing is lost.
     const n = this.#data.y.length
     let weights = this.#filtered.slice()
     let past = Array.from({ length: joint }, (_, m) =>
@@ -113,10 +113,12 @@ export class SwitchingFilter {
         (_v, i) => this.#data.y[n - 1 - i]! - this.#fits[(n - 1 - i) * k + digit(m, i, k)]!,
       ),
     )
+    let second = past.map((u) => outer(u))
     for (let step = 0; step < h; step++) {
       const a = drivers > 0 ? step * k * k : 0
       const moved = new Float64Array(joint)
       const carried = Array.from({ length: joint }, () => new Float64Array(order))
+      const spread = Array.from({ length: joint }, () => new Float64Array(order * order))
       for (let m = 0; m < joint; m++)
         for (let j = 0; j < k; j++) {
           const target = order === 0 ? j : j + k * (m % block)
@@ -127,19 +129,39 @@ export class SwitchingFilter {
           const own = carried[target]!
           if (order > 0) own[0]! += w * u
           for (let i = 1; i < order; i++) own[i]! += w * past[m]![i - 1]!
+          if (order === 0) continue
+          const grown = spread[target]!
+          let variance = p[at.variance[j]!]!
+          for (let i = 0; i < order; i++) {
+            let cross = 0
+            for (let l = 0; l < order; l++) cross += p[at.ar[l * k + j]!]! * second[m]![l * order + i]!
+            variance += p[at.ar[i * k + j]!]! * cross
+            if (i + 1 < order) {
+              grown[i + 1]! += w * cross
+              grown[(i + 1) * order]! += w * cross
+            }
+          }
+          grown[0]! += w * variance
+          for (let i = 1; i < order; i++)
+            for (let l = 1; l < order; l++) grown[i * order + l]! += w * second[m]![(i - 1) * order + l - 1]!
         }
       let square = 0
       for (let m = 0; m < joint; m++) {
-        if (moved[m]! > 0) for (let i = 0; i < order; i++) carried[m]![i]! /= moved[m]!
+        if (moved[m]! > 0) {
+          for (let i = 0; i < order; i++) carried[m]![i]! /= moved[m]!
+          for (let i = 0; i < order * order; i++) spread[m]![i]! /= moved[m]!
+        }
         const s = m % k
-        const level = ahead.#fits[step * k + s]! + (order > 0 ? carried[m]![0]! : 0)
+        const fit = ahead.#fits[step * k + s]!
+        const u = order > 0 ? carried[m]![0]! : 0
         probabilities[step * k + s]! += moved[m]!
-        mean[step]! += moved[m]! * level
-        square += moved[m]! * (level * level + p[at.variance[s]!]!)
+        mean[step]! += moved[m]! * (fit + u)
+        square += moved[m]! * (fit * (fit + 2 * u) + (order > 0 ? spread[m]![0]! : p[at.variance[s]!]!))
       }
       variance[step] = square - mean[step]! ** 2
       weights = moved
       past = carried
+      second = spread
     }
     return { probabilities, mean, variance }
   }
@@ -240,6 +262,10 @@ export class SwitchingFilter {
       e -= p[at.ar[(i - 1) * k + s]!]! * this.#deviations[(t - i) * k + this.#digits[base + i]!]!
     return e
   }
+}
+
+function outer(u: Float64Array): Float64Array {
+  return Float64Array.from({ length: u.length ** 2 }, (_, at) => u[Math.floor(at / u.length)]! * u[at % u.length]!)
 }
 
 function digit(m: number, i: number, k: number): number {
