@@ -69,7 +69,7 @@ export function paretoChart(
   const all = Object.entries(fronts).flatMap(([group, front]) => front.map(({ values }) => ({ group, values })))
   for (const axis of [first, second]) {
     check(
-      all.every(({ values }) => axis < values.length),
+      Number.isInteger(axis) && axis >= 0 && all.every(({ values }) => axis < values.length),
       'evolve/charts',
       () => `axes must be objectives from 0 to ${(all[0]?.values.length ?? 1) - 1}, got ${axis}.`,
     )

@@ -1,6 +1,5 @@
 export { cmaEs } from './cma-es/cma-es.ts'
 export { augmentedLagrangian } from './constraints/augmented-lagrangian.ts'
-export { denoise } from './constraints/denoise.ts'
 export { jso, lshade } from './differential/differential.ts'
 export { mapElites } from './diversity/map-elites.ts'
 export { noveltySearch } from './diversity/novelty-search.ts'
@@ -13,6 +12,7 @@ export { nsga2 } from './multi/nsga2.ts'
 export { nsga3, referenceDirections } from './multi/nsga3.ts'
 export { neat } from './neat/neat.ts'
 export { compileNetwork } from './neat/network.ts'
+export { denoise } from './noise/denoise.ts'
 export { orderCrossover, permutationMutation, pmxCrossover } from './operators/permutation.ts'
 export {
   blendCrossover,
@@ -30,14 +30,14 @@ export {
   scoreLearningRule,
 } from './rules/learning-rule.ts'
 export { particleSwarm } from './swarm/particle-swarm.ts'
-export { averageSnapshots, trainSwarm } from './training/learning-swarm.ts'
+export { averageSnapshots } from './training/average-snapshots.ts'
+export { trainSwarm } from './training/learning-swarm.ts'
 export { populationTraining } from './training/population-training.ts'
 export { trainPopulation } from './training/train-population.ts'
 
 // Types.
 
 export type { CmaEsOptions } from './cma-es/cma-es.ts'
-export type { DenoiseOptions, Denoiser, NoisyObjective } from './constraints/denoise.ts'
 export type { DifferentialOptions } from './differential/differential.ts'
 export type {
   BehaviourAxis,
@@ -61,6 +61,7 @@ export type { FrontMember, MultiFactory, MultiOptimizer, MultiOptions } from './
 export type { Nsga3Options } from './multi/nsga3.ts'
 export type { NeatFactory, NeatOptimizer, NeatOptions, NeatSpecies } from './neat/neat.ts'
 export type { NeatGenome, NeatNetwork } from './neat/network.ts'
+export type { DenoiseOptions, Denoiser, NoisyObjective } from './noise/denoise.ts'
 export type { GeneticProgrammingFactory, GeneticProgrammingOptions } from './programs/genetic-programming.ts'
 export type { ValueType } from './programs/operators.ts'
 export type { Program } from './programs/tree.ts'

@@ -218,7 +218,11 @@ function createMapEngine(options: MapElitesOptions, rng: Rng): MapEngine {
         s.genomes.set(batch.rows.subarray(k * n, k * n + n), cell * n)
         s.behaviours.set(batch.behaviours.subarray(k * b, k * b + b), cell * b)
       }
-      if (found.length > 0) s.reached = Int32Array.of(...s.reached, ...found)
+      if (found.length === 0) return
+      const grown = new Int32Array(s.reached.length + found.length)
+      grown.set(s.reached)
+      grown.set(found, s.reached.length)
+      s.reached = grown
     },
     coverage: () => s.reached.length / cells,
     elites: () =>

@@ -176,7 +176,7 @@ function createNoveltyEngine(options: NoveltyOptions, rng: Rng): NoveltyEngine {
         (i, j) => batch.violations[i]! - batch.violations[j]! || batch.values[i]! - batch.values[j]!,
       )
       const score = (i: number): number =>
-        batch.violations[i] === 0 ? (1 - quality) * byNovelty[i]! + quality * byValue[i]! : size + i
+        batch.violations[i] === 0 ? (1 - quality) * byNovelty[i]! + quality * byValue[i]! : size + byValue[i]!
       places
         .slice()
         .sort((i, j) => score(i) - score(j) || i - j)

@@ -7,8 +7,7 @@ import {
   Rng,
   throwIfAborted,
 } from '@regimen/core'
-import type { SearchFactory } from '../engine/factory.ts'
-import { checkCount } from '../engine/factory.ts'
+import { checkCount, type SearchFactory } from '../engine/factory.ts'
 import { minimize, type OptimizeResult } from '../minimize.ts'
 
 type Real = FloatDimension
@@ -81,6 +80,13 @@ export function createLearningRule(genome: LearningRuleGenome, size: number): Le
       () => `${name} must be a finite number, got ${describe(value)}.`,
     )
   }
+  for (const [name, value] of Object.entries({ memory, squareMemory })) {
+    check(
+      value >= 0 && value < 1,
+      'evolve/learning-rule',
+      () => `${name} must be at least 0 and below 1, got ${value}.`,
+    )
+  }
   const m = new Float64Array(size)
   const v = new Float64Array(size)
   let fadeM = 1
@@ -106,6 +112,7 @@ export function createLearningRule(genome: LearningRuleGenome, size: number): Le
 export interface LearningTask {
   /** Fresh parameters, drawn from `rng`. */
   start(rng: Rng): Float64Array
+  /** Not below 0, and 0 where there is nothing left to learn. */
   loss(parameters: Float64Array): number
   /** Writes the gradient; may add noise of its own from `rng`. */
   gradient(parameters: Float64Array, out: Float64Array, rng: Rng): void

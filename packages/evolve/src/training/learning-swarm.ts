@@ -1,12 +1,10 @@
 import {
   check,
   describe,
-  isArrayLeaf,
   type LongTaskOptions,
   Rng,
   reportProgress,
   type Snapshot,
-  type Tree,
   throwIfAborted,
 } from '@regimen/core'
 import { checkCount } from '../engine/factory.ts'
@@ -31,7 +29,7 @@ export interface SwarmOptions<Member extends Trainee> extends LongTaskOptions {
   readonly open: (member: number, from: Snapshot | undefined) => Member | Promise<Member>
   /** Trains a member for one round, on data of its own if it has some, and says how well it does. */
   readonly train: (live: Member, member: number, round: number) => number | Promise<number>
-  /** Merges what a member knows with what its peers know, for example {@link averageSnapshots}. */
+  /** Merges what a member knows with what its peers know, for example `averageSnapshots`. */
   readonly merge?: (own: Peer, peers: readonly Peer[]) => Snapshot | Promise<Snapshot>
   /** Teaches a member from its peers in place, for example on their predictions; instead of `merge`. */
   readonly distill?: (live: Member, own: Peer, peers: readonly Peer[]) => void | Promise<void>
@@ -142,9 +140,9 @@ export async function trainSwarm<Member extends Trainee>(options: SwarmOptions<M
         const own = states[member]!
         if (distill) await distill(lives[member]!, own, peers)
         else if (merge) {
-          const merged = await merge(own, peers)
+          const next = await open(member, await merge(own, peers))
           lives[member]!.dispose?.()
-          lives[member] = await open(member, merged)
+          lives[member] = next
         }
       }
     }
@@ -156,115 +154,6 @@ export async function trainSwarm<Member extends Trainee>(options: SwarmOptions<M
   check(sound.length > 0, WHERE, () => 'every member failed its last round.', 'Train one member by hand first.')
   const best = sound.reduce((a, b) => (sign * b.value < sign * a.value ? b : a))
   return { best, members: states, history }
-}
-
-/**
- * Averages snapshots of the same layout, leaf by leaf: floating-point arrays and numbers become weighted means, everything else
- * (whole-number arrays, strings, flags) is the first one's. The plainest `merge` of {@link trainSwarm}, right for nets that
- * began with the same weights; where members differ in more than noise, distill.
- *
- * ```ts
- * import { arrayLeaf, createSnapshot } from '@regimen/core'
- * import { averageSnapshots } from '@regimen/evolve'
- *
- * const net = (w: number) =>
- *   createSnapshot({ id: 'example/net', version: 1, config: {}, state: { w: arrayLeaf('float64', [1], [w]) } })
- * const { state } = averageSnapshots([net(1), net(4)], [2, 1])
- * state // => { w: { dtype: 'float64', shape: [1], data: Float64Array.of(2) } }
- * ```
- */
-export function averageSnapshots(snapshots: readonly Snapshot[], weights?: ArrayLike<number>): Snapshot {
-  const where = 'evolve/average-snapshots'
-  check(snapshots.length > 0, where, () => 'there must be at least one snapshot, got none.')
-  const w = Float64Array.from(weights ?? snapshots.map(() => 1))
-  const total = w.reduce((sum, one) => sum + one, 0)
-  check(
-    w.length === snapshots.length && w.every((one) => one >= 0) && total > 0 && Number.isFinite(total),
-    where,
-    () => `weights must be ${snapshots.length} numbers of at least 0 with a positive sum, got ${describe(weights)}.`,
-  )
-  const [first] = snapshots as [Snapshot]
-  for (const { id, version } of snapshots) {
-    check(
-      id === first.id && version === first.version,
-      where,
-      () => `all must be snapshots of ${first.id} ${first.version}, got ${id} ${version}.`,
-    )
-  }
-  const shares = w.map((one) => one / total)
-  const children: { [name: string]: Snapshot } = {}
-  for (const name of Object.keys(first.children)) {
-    children[name] = averageSnapshots(
-      snapshots.map((one) => {
-        const child = one.children[name]
-        check(child !== undefined, where, () => `the child ${describe(name)} is missing in one of them.`)
-        return child
-      }),
-      shares,
-    )
-  }
-  return {
-    ...first,
-    state: average(
-      snapshots.map(({ state }) => state),
-      shares,
-      'state',
-    ),
-    children,
-  }
-}
-
-function average(trees: readonly (Tree | undefined)[], shares: Float64Array, path: string): Tree {
-  const first = trees[0] as Tree
-  const where = 'evolve/average-snapshots'
-  if (typeof first === 'number') {
-    check(
-      trees.every((one) => typeof one === 'number'),
-      where,
-      () => `${path} must be a number in all of them.`,
-    )
-    return Number.isInteger(first) && trees.every((one) => one === first)
-      ? first
-      : trees.reduce<number>((sum, one, k) => sum + shares[k]! * (one as number), 0)
-  }
-  if (isArrayLeaf(first)) {
-    const leaves = trees.filter(isArrayLeaf)
-    check(
-      leaves.length === trees.length &&
-        leaves.every((one) => one.dtype === first.dtype && `${one.shape}` === `${first.shape}`),
-      where,
-      () => `${path} must have the dtype ${first.dtype} and the shape [${first.shape}] in all of them.`,
-      'Average nets of the same shape only.',
-    )
-    if (first.dtype !== 'float64' && first.dtype !== 'float32') return { ...first, data: first.data.slice() } as Tree
-    const data = first.data.slice()
-    for (let i = 0; i < data.length; i++) {
-      let sum = 0
-      for (let k = 0; k < leaves.length; k++) sum += shares[k]! * (leaves[k]!.data[i] as number)
-      data[i] = sum
-    }
-    return { ...first, data } as Tree
-  }
-  if (first === null || typeof first !== 'object') return first
-  if (Array.isArray(first)) {
-    return first.map((_, i) =>
-      average(
-        trees.map((one) => (one as Tree[] | undefined)?.[i]),
-        shares,
-        `${path}[${i}]`,
-      ),
-    )
-  }
-  return Object.fromEntries(
-    Object.keys(first).map((key) => [
-      key,
-      average(
-        trees.map((one) => (one as { [key: string]: Tree } | null | undefined)?.[key]),
-        shares,
-        `${path}.${key}`,
-      ),
-    ]),
-  )
 }
 
 function peersOf(member: number, count: number, topology: string, degree: number, rng: Rng): number[] {

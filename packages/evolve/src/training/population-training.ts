@@ -1,5 +1,6 @@
 import {
   check,
+  checkPoint,
   checkSpace,
   cloneTree,
   createSnapshot,
@@ -19,6 +20,7 @@ import {
   type Tree,
 } from '@regimen/core'
 import { checkCount, checkRange } from '../engine/factory.ts'
+import { RNG } from '../engine/saved.ts'
 
 /** Options of {@link populationTraining}. */
 export interface PopulationTrainingOptions<S extends Space = Space> {
@@ -156,8 +158,23 @@ export function populationTraining<const S extends Space>(
   let round = 0
   if (saved && isSnapshot(from)) {
     round = saved.state.round
-    lives.push(...(saved.state.lives as unknown as Life<PointOf<S>>[]))
-    saved.state.members.forEach(({ life, value }, member) => {
+    const { members } = saved.state
+    check(
+      members.length === count && members.every(({ life }) => life < saved.state.lives.length),
+      ID,
+      () => `state.members must be ${count} members with lives of their own, got ${members.length}.`,
+      'Pass what snapshot() returned.',
+    )
+    saved.state.lives.forEach((life, id) => {
+      check(
+        life.id === id && life.member < count && (life.parent ?? -1) < id,
+        ID,
+        () => `state.lives[${id}] is no life of this population.`,
+        'Pass what snapshot() returned.',
+      )
+      lives.push({ ...life, params: checkPoint(space, life.params as PointOf<S>, ID) } as Life<PointOf<S>>)
+    })
+    members.forEach(({ life, value }, member) => {
       held.push({ life, value: value ?? Number.POSITIVE_INFINITY, checkpoint: from.children[`member-${member}`] })
     })
   } else {
@@ -205,17 +222,18 @@ export function populationTraining<const S extends Space>(
       const order = ranked()
       const share = Math.max(1, Math.floor(quantile * count))
       const donors = order
-        .slice(0, share)
         .filter((member) => held[member]!.checkpoint !== undefined)
+        .slice(0, share)
         .map((member) => ({ member, ...held[member]! }))
-      if (donors.length === 0) return []
-      // The lowest quantile, and whoever failed.
-      const losers = order.filter((member, place) => place >= count - share || held[member]!.value === Infinity)
-      return losers
-        .filter((member) => !donors.some((donor) => donor.member === member))
+      const able = (value: number): typeof donors => donors.filter((donor) => donor.value < value)
+      // The lowest quantile, and whoever failed; nobody copies what is no better.
+      return order
+        .filter((member, place) => place >= count - share || held[member]!.value === Number.POSITIVE_INFINITY)
+        .filter((member) => able(held[member]!.value).length > 0)
         .sort((i, j) => i - j)
         .map((member) => {
-          const donor = donors[rng.int(0, donors.length)]!
+          const better = able(held[member]!.value)
+          const donor = better[rng.int(0, better.length)]!
           const params = explore(space, lives[donor.life]!.params, rng, resample, factor)
           const life = lives.length
           lives.push({ id: life, member, round, parent: donor.life, params })
@@ -243,7 +261,7 @@ export function populationTraining<const S extends Space>(
         state: {
           round,
           rng: rng.state(),
-          lives: lives.map(({ parent, ...life }) => ({ ...life, ...(parent === undefined ? {} : { parent }) })) as Tree,
+          lives: lives.map((life) => ({ ...life })) as unknown as Tree,
           members: held.map(({ life, value }) => ({ life, value: value === Number.POSITIVE_INFINITY ? null : value })),
         },
         children: Object.fromEntries(
@@ -253,15 +271,19 @@ export function populationTraining<const S extends Space>(
   }
 }
 
+const COUNT = schema.integer({ min: 0 })
 const SCHEMA = {
   id: ID,
   version: 1,
+  children: 'any' as const,
   config: schema.any(),
   state: schema.object({
-    round: schema.integer({ min: 0 }),
-    rng: schema.any(),
-    lives: schema.list(schema.any()),
-    members: schema.list(schema.object({ life: schema.integer({ min: 0 }), value: schema.nullable(schema.number()) })),
+    round: COUNT,
+    rng: RNG,
+    lives: schema.list(
+      schema.object({ id: COUNT, member: COUNT, round: COUNT, parent: schema.optional(COUNT), params: schema.any() }),
+    ),
+    members: schema.list(schema.object({ life: COUNT, value: schema.nullable(schema.number()) })),
   }),
 }
 

@@ -49,9 +49,9 @@ export interface TrainPopulationResult<Point> {
   readonly lineage: readonly Life<Point>[]
   /** Every life there was, for a chart. */
   readonly lives: readonly Life<Point>[]
-  /** Values by round and member; NaN where a round failed. */
+  /** Values by round and member since this call began; NaN where a round failed. */
   readonly history: readonly Float64Array[]
-  /** Rounds of single members that failed. */
+  /** Rounds of single members that failed since this call began. */
   readonly failed: number
   /** Continues the run when it is passed as `resume` with more rounds. */
   readonly snapshot: Snapshot
@@ -62,7 +62,8 @@ const WHERE = 'evolve/train-population'
 /**
  * Trains a population by {@link populationTraining}: opens the members, trains each for a round, copies and varies, and so on. The members
  * of a round are trained together where training is asynchronous, and results do not depend on who finishes first. A
- * member that throws or gives NaN has failed its round and copies a good one.
+ * member that throws or gives NaN has failed its round and copies a good one. A run that is continued by `resume` is the run that was
+ * never interrupted, as far as the members' own snapshots are complete; one that could not be taken begins afresh.
  *
  * ```ts
  * import { createSnapshot } from '@regimen/core'
@@ -121,8 +122,9 @@ export async function trainPopulation<const S extends Space, Member extends Trai
             data: { round: population.round, member, from, params: params as { [name: string]: string | number } },
           }),
         )
+        const next = await open(params, checkpoint)
         members[member]!.dispose?.()
-        members[member] = await open(params, checkpoint)
+        members[member] = next
       }
       report(population.round, `best ${population.best?.value?.toPrecision(6) ?? 'none yet'}`)
     }
