@@ -1,5 +1,7 @@
 /** Maps unbounded coordinates into bounds so smoothly that the optimizer does not notice them. */
 export interface BoundTransform {
+  /** True where there are no bounds, so that coordinates are points. */
+  readonly identity: boolean
   /** The point that `x[xAt…]` stands for, into `out`. */
   apply(x: Float64Array, xAt: number, out: Float64Array): void
   /** Coordinates that stand for a point within the bounds. */
@@ -42,6 +44,7 @@ export function boundTransform(lower: Float64Array, upper: Float64Array): BoundT
     return Math.min(Math.max(y, l), u)
   }
   return {
+    identity: !lower.some(Number.isFinite) && !upper.some(Number.isFinite),
     apply(x, xAt, out) {
       for (let i = 0; i < n; i++) out[i] = one(x[xAt + i]!, i)
     },

@@ -1,9 +1,9 @@
 import { check, describe } from '@regimen/core'
-import { symmetricEigenInto } from '@regimen/core/math'
 import { type Batch, type Engine, rankBatch } from '../engine/engine.ts'
 import { checkCount, checkRange, defineSearch, type SearchFactory, type Setting } from '../engine/factory.ts'
-import type { AnyPoint } from '../engine/space.ts'
+import { type AnyPoint, middleOf, rangeScale } from '../engine/space.ts'
 import { boundTransform } from './bounds.ts'
+import { diagonalCovariance, fullCovariance } from './covariance.ts'
 import { cmaParameters } from './parameters.ts'
 import { nextRestart } from './restarts.ts'
 import { createStopWatch } from './stop.ts'
@@ -109,20 +109,10 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
     () => `restarts must be 'none', 'ipop' or 'bipop', got ${describe(restarts)}.`,
   )
   const sigma0 = checkRange(id, 'sigma', options.sigma ?? 0.3, Number.MIN_VALUE, 1e100)
-  // One σ for all coordinates where it was given, else one that fits each range.
-  const scale = Float64Array.from({ length: n }, (_, i) => {
-    const range = upper[i]! - lower[i]!
-    return options.sigma === undefined && Number.isFinite(range) ? range : 1
-  })
+  const scale = rangeScale(codec, options.sigma !== undefined)
   const transform = boundTransform(lower, upper)
-  const origin =
-    start ??
-    Float64Array.from({ length: n }, (_, i) => {
-      const middle = (lower[i]! + upper[i]!) / 2
-      if (Number.isFinite(middle)) return middle
-      return Number.isFinite(lower[i]!) ? lower[i]! + 1 : Number.isFinite(upper[i]!) ? upper[i]! - 1 : 0
-    })
-  const full = separable ? n : n * n
+  const origin = start ?? middleOf(codec)
+  const covariance = separable ? diagonalCovariance(n) : fullCovariance(n)
   const s = {
     run: 0,
     lambda: lambda0,
@@ -138,11 +128,7 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
     sigma: sigma0,
     reason: '',
     mean: transform.invert(origin),
-    c: new Float64Array(full),
-    /** Columns are the principal axes times their lengths. */
-    bd: new Float64Array(full),
-    b: new Float64Array(separable ? 0 : full),
-    d: new Float64Array(n),
+    ...covariance.arrays,
     pc: new Float64Array(n),
     ps: new Float64Array(n),
     histories: new Float64Array(0) as Float64Array,
@@ -150,9 +136,9 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
   let parameters = cmaParameters(n, s.lambda, active, separable)
   let order = new Int32Array(s.lambda)
   let y = new Float64Array(s.lambda * n)
+  let signed = new Float64Array(s.lambda)
   const z = new Float64Array(n)
   const step = new Float64Array(n)
-  const work = new Float64Array(n)
   const shown = new Float64Array(n)
   const watch = createStopWatch(n, { tolFun, tolX })
 
@@ -160,19 +146,11 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
     parameters = cmaParameters(n, s.lambda, active, separable)
     order = new Int32Array(s.lambda)
     y = new Float64Array(s.lambda * n)
+    signed = new Float64Array(s.lambda)
   }
 
   const reset = (): void => {
-    s.c.fill(0)
-    s.bd.fill(0)
-    s.b.fill(0)
-    for (let i = 0; i < n; i++) {
-      const at = separable ? i : i * n + i
-      s.c[at] = scale[i]! ** 2
-      s.bd[at] = scale[i]!
-      s.d[i] = scale[i]!
-      if (!separable) s.b[at] = 1
-    }
+    covariance.reset(scale)
     s.pc.fill(0)
     s.ps.fill(0)
     s.generation = 0
@@ -207,20 +185,15 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
       s.histories = watch.saved
     },
     decode(rows, at) {
+      if (transform.identity) return codec.decode(rows, at)
       transform.apply(rows, at, shown)
       return codec.decode(shown, 0)
     },
     propose(rows, at) {
-      const { sigma, mean, bd } = s
       rng.fillNormal(z)
       let squared = 0
       for (let i = 0; i < n; i++) squared += z[i]! * z[i]!
-      for (let i = 0; i < n; i++) {
-        let sum = 0
-        if (separable) sum = bd[i]! * z[i]!
-        else for (let j = 0, row = i * n; j < n; j++) sum += bd[row + j]! * z[j]!
-        rows[at + i] = mean[i]! + sigma * sum
-      }
+      covariance.sample(z, s.mean, s.sigma, rows, at)
       rows[at + n] = squared
       rows[at + n + 1] = s.run
     },
@@ -274,24 +247,17 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
     rankBatch(batch, order)
     s.generation++
     s.runEvaluations += lambda
-    for (let k = 0; k < lambda; k++) {
-      const row = order[k]! * width
-      for (let i = 0; i < n; i++) y[k * n + i] = (rows[row + i]! - mean[i]!) / sigma
-    }
+    differences(rows, width, order, mean, 1 / sigma, y)
+    let usable = 0
     let usableWeight = 0
-    step.fill(0)
-    for (let k = 0; k < mu; k++) {
-      if (violations[order[k]!] === Number.POSITIVE_INFINITY) break
-      const w = weights[k]!
-      usableWeight += w
-      for (let i = 0; i < n; i++) step[i]! += w * y[k * n + i]!
-    }
+    while (usable < mu && violations[order[usable]!] !== Number.POSITIVE_INFINITY) usableWeight += weights[usable++]!
+    weightedSum(y, weights, usable, step)
     for (let i = 0; i < n; i++) {
       step[i]! /= usableWeight
       mean[i]! += sigma * step[i]!
     }
     // p_σ follows B·D⁻¹·Bᵀ·step (eq. 43).
-    whiten(step, z)
+    covariance.whiten(step, z)
     const keep = Math.sqrt(cs * (2 - cs) * mueff)
     let length = 0
     for (let i = 0; i < n; i++) {
@@ -305,86 +271,54 @@ function createCmaEngine({ id, options, codec, rng, start }: Setting<CmaEsOption
     for (let i = 0; i < n; i++) pc[i] = (1 - cc) * pc[i]! + follow * step[i]!
 
     let weightSum = 0
-    for (let k = 0; k < lambda; k++) if (violations[order[k]!] !== Number.POSITIVE_INFINITY) weightSum += weights[k]!
-    const decay = 1 - c1 * (1 - (1 - h) * cc * (2 - cc)) - cmu * weightSum
-    if (separable) for (let i = 0; i < n; i++) c[i] = decay * c[i]! + c1 * pc[i]! * pc[i]!
-    else
-      for (let i = 0; i < n; i++) {
-        const row = i * n
-        const along = c1 * pc[i]!
-        for (let j = 0; j <= i; j++) c[row + j] = decay * c[row + j]! + along * pc[j]!
-      }
     for (let k = 0; k < lambda; k++) {
-      let w = cmu * weights[k]!
-      if (w === 0 || violations[order[k]!] === Number.POSITIVE_INFINITY) continue
+      signed[k] = 0
+      if (violations[order[k]!] === Number.POSITIVE_INFINITY) continue
+      const w = weights[k]!
+      weightSum += w
       // A long bad step must not cost more than a step of the expected length (eq. 46).
-      if (w < 0) w *= n / (rows[order[k]! * width + n]! + 1e-300)
-      const at = k * n
-      if (separable) for (let i = 0; i < n; i++) c[i]! += w * y[at + i]! * y[at + i]!
-      else
-        for (let i = 0; i < n; i++) {
-          const row = i * n
-          const along = w * y[at + i]!
-          for (let j = 0; j <= i; j++) c[row + j]! += along * y[at + j]!
-        }
+      signed[k] = cmu * (w < 0 ? (w * n) / (rows[order[k]! * width + n]! + 1e-300) : w)
     }
+    const decay = 1 - c1 * (1 - (1 - h) * cc * (2 - cc)) - cmu * weightSum
+    covariance.update(decay, c1, pc, y, signed, active ? lambda : mu)
     s.sigma = sigma * Math.exp(Math.min(1, (cs / damps) * (normal / chiN - 1)))
     for (let i = 0; i < n; i++) {
       if (grain[i] === 0) continue
       // Whole numbers keep a step that can still reach the next one.
-      const at = separable ? i : i * n + i
+      const at = covariance.diagonal(i)
       const least = (grain[i]! / (2 * lambda + 1) / s.sigma) ** 2
       if (c[at]! < least) c[at] = least
     }
-    if (s.generation - s.decomposed >= lazyGap) decompose()
-  }
-
-  /** out ← C^(−1/2)·v. */
-  const whiten = (v: Float64Array, out: Float64Array): void => {
-    const { b, d } = s
-    if (separable) {
-      for (let i = 0; i < n; i++) out[i] = v[i]! / d[i]!
-      return
+    if (s.generation - s.decomposed >= lazyGap) {
+      s.decomposed = s.generation
+      covariance.decompose()
     }
-    work.fill(0)
-    for (let i = 0; i < n; i++) {
-      const vi = v[i]!
-      for (let j = 0, row = i * n; j < n; j++) work[j]! += b[row + j]! * vi
-    }
-    for (let j = 0; j < n; j++) work[j]! /= d[j]!
-    for (let i = 0; i < n; i++) {
-      let sum = 0
-      for (let j = 0, row = i * n; j < n; j++) sum += b[row + j]! * work[j]!
-      out[i] = sum
-    }
-  }
-
-  const decompose = (): void => {
-    const { c, b, d, bd } = s
-    s.decomposed = s.generation
-    if (separable) {
-      for (let i = 0; i < n; i++) {
-        if (!(c[i]! > 1e-300)) c[i] = 1e-300
-        d[i] = Math.sqrt(c[i]!)
-        bd[i] = d[i]!
-      }
-      return
-    }
-    symmetricEigenInto(c, n, d, b, work)
-    // Rounding can push the smallest eigenvalues below 0; lift them all by what is missing.
-    const floor = d[n - 1]! * 1e-16
-    if (d[0]! < floor) {
-      const lift = floor - d[0]!
-      for (let i = 0; i < n; i++) {
-        d[i]! += lift
-        c[i * n + i]! += lift
-      }
-    }
-    for (let j = 0; j < n; j++) d[j] = Math.sqrt(d[j]!)
-    for (let i = 0; i < n; i++) for (let j = 0, row = i * n; j < n; j++) bd[row + j] = b[row + j]! * d[j]!
   }
 
   return engine
+}
+
+/** y_k ← (x_k − m)/σ, best first. */
+function differences(
+  rows: Float64Array,
+  width: number,
+  order: Int32Array,
+  mean: Float64Array,
+  scale: number,
+  y: Float64Array,
+): void {
+  const n = mean.length
+  for (let k = 0, to = 0; k < order.length; k++, to += n) {
+    const row = order[k]! * width
+    for (let i = 0; i < n; i++) y[to + i] = (rows[row + i]! - mean[i]!) * scale
+  }
+}
+
+/** out ← Σ w_k·y_k over the first `count` rows. */
+function weightedSum(y: Float64Array, w: Float64Array, count: number, out: Float64Array): void {
+  const n = out.length
+  out.fill(0)
+  for (let k = 0, at = 0; k < count; k++, at += n) for (let i = 0; i < n; i++) out[i]! += w[k]! * y[at + i]!
 }
 
 /** What {@link nextRestart} and the stop criteria need to know of a run. */

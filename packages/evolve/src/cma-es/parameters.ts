@@ -58,6 +58,6 @@ export function cmaParameters(n: number, lambda: number, active: boolean, separa
     cmu,
     damps: 1 + 2 * Math.max(0, Math.sqrt((mueff - 1) / (n + 1)) - 1) + cs,
     chiN: Math.sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n * n)),
-    lazyGap: Math.max(1, Math.floor(1 / ((c1 + cmu) * n * 10))),
+    lazyGap: Math.max(1, Math.floor(0.2 / (c1 + cmu))),
   }
 }

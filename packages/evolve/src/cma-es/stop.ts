@@ -68,7 +68,9 @@ export function createStopWatch(n: number, { tolFun, tolX }: { tolFun: number; t
       saved[1] = best === batch.values[order[Math.min(last, Math.ceil(batch.count * 0.7))]!] ? saved[1]! + 1 : 0
       if (saved[1]! > 10 + n) return 'flatFitness'
 
-      if (seen + 1 >= short) {
+      // The whole history lies within a tolerance only if two values of it do, and that is seldom so.
+      const previous = saved[HEAD + ((seen + short - 1) % short)]!
+      if (seen + 1 >= short && (worst - best < tolFun || Math.abs(best - previous) < tolFun * 0.1)) {
         let low = Number.POSITIVE_INFINITY
         let high = Number.NEGATIVE_INFINITY
         for (let i = HEAD; i < HEAD + short; i++) {
@@ -79,9 +81,11 @@ export function createStopWatch(n: number, { tolFun, tolX }: { tolFun: number; t
         if (Math.max(high, worst) - Math.min(low, best) < tolFun) return 'tolFun'
       }
       let largest = 0
+      let moved = true
       for (let i = 0; i < n; i++) {
         const deviation = Math.sqrt(c[separable ? i : i * n + i]!)
         largest = Math.max(largest, Math.abs(pc[i]!), deviation)
+        if (mean[i] === mean[i]! + 0.2 * sigma * deviation) moved = false
       }
       if (sigma * largest < tolX * run.runSigma) return 'tolX'
       let longest = 0
@@ -99,10 +103,7 @@ export function createStopWatch(n: number, { tolFun, tolX }: { tolFun: number; t
         for (let i = 0; i < n && !moves; i++) moves = mean[i] !== mean[i]! + 0.1 * sigma * bd[i * n + axis]!
         if (!moves) return 'noEffectAxis'
       }
-      for (let i = 0; i < n; i++) {
-        const deviation = Math.sqrt(c[separable ? i : i * n + i]!)
-        if (mean[i] === mean[i]! + 0.2 * sigma * deviation) return 'noEffectCoord'
-      }
+      if (!moved) return 'noEffectCoord'
       const patience = Math.min(long, Math.floor(Math.max(0.2 * seen, 120 + (30 * n) / parameters.lambda)))
       // Looking is dear, so it is done now and then.
       if (seen > patience && patience >= 40 && seen % 20 === 0) {

@@ -55,7 +55,6 @@ export function defineSearch<Options extends object>(
         version,
         from,
         (config, rng) => {
-          check(typeof config.direction === 'string', id, () => 'direction must be one of a single objective.')
           const codec = createCodec(config.space, id)
           const start = config.start === undefined ? undefined : codec.encode(config.start)
           return create({ id, options: config, codec, rng, start })

@@ -72,7 +72,7 @@ function boxCodec(box: Box, where: string): Codec {
     upper,
     grain: new Float64Array(n),
     bounded: lower.every(Number.isFinite) && upper.every(Number.isFinite),
-    decode: (coordinates, at) => coordinates.slice(at, at + n),
+    decode: vectorPool(n),
     encode(point) {
       const values = point as ArrayLike<number>
       check(
@@ -90,6 +90,26 @@ function boxCodec(box: Box, where: string): Codec {
       }
       return out
     },
+  }
+}
+
+/**
+ * Copies coordinates into vectors that share buffers of at most 4 kB: memory of its own for each would cost more than the
+ * copy, and one buffer for all would be sent to a worker whole.
+ */
+function vectorPool(n: number): (coordinates: Float64Array, at: number) => Float64Array {
+  const block = Math.max(1, Math.floor(512 / n)) * n
+  let buffer = new ArrayBuffer(0)
+  let used = 0
+  return (coordinates, at) => {
+    if (used >= buffer.byteLength) {
+      buffer = new ArrayBuffer(8 * block)
+      used = 0
+    }
+    const vector = new Float64Array(buffer, used, n)
+    used += 8 * n
+    for (let i = 0; i < n; i++) vector[i] = coordinates[at + i]!
+    return vector
   }
 }
 
@@ -124,4 +144,18 @@ function spread(value: number | readonly number[], n: number, name: string, wher
     () => `${name} must not be NaN, got ${describe(value)}.`,
   )
   return out
+}
+
+/** Where a search begins that was given no start: the middle, or as near to it as one bound allows. */
+export function middleOf({ lower, upper }: Codec): Float64Array {
+  return Float64Array.from(lower, (low, i) => {
+    const high = upper[i]!
+    if (Number.isFinite(low + high)) return (low + high) / 2
+    return Number.isFinite(low) ? low + 1 : Number.isFinite(high) ? high - 1 : 0
+  })
+}
+
+/** What one unit of σ means in each coordinate: 1 where σ was given, else the coordinate's range where it has one. */
+export function rangeScale({ lower, upper }: Codec, given: boolean): Float64Array {
+  return Float64Array.from(lower, (low, i) => (!given && Number.isFinite(upper[i]! - low) ? upper[i]! - low : 1))
 }

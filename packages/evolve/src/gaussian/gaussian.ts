@@ -1,7 +1,7 @@
 import { boundTransform } from '../cma-es/bounds.ts'
 import { type Engine, type EngineState, rankBatch } from '../engine/engine.ts'
 import { checkCount, checkRange, type Setting } from '../engine/factory.ts'
-import type { AnyPoint, Codec } from '../engine/space.ts'
+import { type AnyPoint, middleOf, rangeScale } from '../engine/space.ts'
 
 /** Options that the search distributions share. */
 export interface GaussianOptions {
@@ -49,15 +49,12 @@ export function createGaussianEngine<Options extends GaussianOptions>(
   const asked = checkCount(id, 'populationSize', options.populationSize ?? defaultSize(n), 4)
   const size = mirrored ? asked + (asked % 2) : asked
   const sigma = checkRange(id, 'sigma', options.sigma ?? 0.3, Number.MIN_VALUE, 1e100)
-  const scale = Float64Array.from({ length: n }, (_, i) => {
-    const range = upper[i]! - lower[i]!
-    return options.sigma === undefined && Number.isFinite(range) ? range : 1
-  })
+  const scale = rangeScale(codec, options.sigma !== undefined)
   const transform = boundTransform(lower, upper)
   const distribution = create({ n, size, scale, sigma })
   const s: EngineState & { mean: Float64Array; pending: Float64Array; hasPending: boolean } = {
     ...distribution.state,
-    mean: transform.invert(start ?? middle(codec)),
+    mean: transform.invert(start ?? middleOf(codec)),
     pending: new Float64Array(n),
     hasPending: false,
   }
@@ -100,14 +97,6 @@ export function createGaussianEngine<Options extends GaussianOptions>(
       distribution.learn(zs, order, size, s.mean)
     },
   }
-}
-
-function middle(codec: Codec): Float64Array {
-  return Float64Array.from(codec.lower, (low, i) => {
-    const high = codec.upper[i]!
-    if (Number.isFinite(low + high)) return (low + high) / 2
-    return Number.isFinite(low) ? low + 1 : Number.isFinite(high) ? high - 1 : 0
-  })
 }
 
 /** Utilities of natural evolution strategies by rank: log-shaped, summing to 0. */
