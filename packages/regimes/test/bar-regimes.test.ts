@@ -3,6 +3,7 @@ import { type BarRegimeModel, barRegimeFilter, fitBarRegimes, onlineBarRegimes }
 import { causalChecks, testLive } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
 import { BarBeliefs, type BarParameters, filterBars, stageTransitions } from '../src/bars/bar-filter.ts'
+import { maximizeRegimes } from '../src/bars/bar-maximize.ts'
 import { barSeries, gapShareOf } from '../src/bars/bar-series.ts'
 import { stationaryOf } from '../src/hmm/chain.ts'
 
@@ -172,6 +173,50 @@ describe('the filter of bars', () => {
   })
 })
 
+describe('the maximization', () => {
+  it('counts ended and held stages and where the stays led', () => {
+    // Three regimes of two stages. From (0, first): 10 held, 4 to the second stage, 1 out to regime 1 through both ends; from (0, second):
+    // 20 held, 3 out to regime 1, 2 to regime 2. Ends 4 + 2 · 1 + 3 + 2 = 11 and bars held 34, with the pseudo-counts 1 and 30:
+    // 12 / (12 + 64). Moves 4 and 2, with a half each: 4.5/7 and 2.5/7.
+    const pairs = new Float64Array(36)
+    pairs.set([10, 4, 1], 0)
+    pairs.set([20, 3, 0, 2], 7)
+    const p: BarParameters = {
+      k: 3,
+      stages: 2,
+      drift: new Float64Array(3),
+      scale: new Float64Array(3).fill(0.01),
+      echo: new Float64Array(3),
+      leave: new Float64Array(3).fill(0.5),
+      moves: Float64Array.of(0, 0.5, 0.5, 0.5, 0, 0.5, 0.5, 0.5, 0),
+      shocks: { ...calmShocks, degrees: 1e8, jumpRate: 0 },
+    }
+    // Four bars of regime 0 alone, at a variance factor of 1: normal shocks, so plain moments.
+    const returns = Float64Array.of(0.01, -0.02, 0.03, 0)
+    const x = { rows: 4, returns, spread: new Float64Array(4).fill(0.002), freedom: new Float64Array(4).fill(4) }
+    const beliefs = new BarBeliefs(4, 3, 2)
+    beliefs.factor.fill(1)
+    const smoothed = new Float64Array(24)
+    for (let t = 0; t < 4; t++) smoothed[6 * t] = 1
+    maximizeRegimes(p, [x], beliefs, smoothed, pairs)
+    expect(p.leave[0]).toBeCloseTo(12 / 76, 12)
+    expect(p.moves[1]).toBeCloseTo(4.5 / 7, 12)
+    expect(p.moves[2]).toBeCloseTo(2.5 / 7, 12)
+    // The last three returns on those before them, with 20 silent bars of variance 0.0001 against an echo: Σx = 0.02, Σy = 0.01,
+    // Σx² = 0.0014 + 0.002, Σxy = −0.0008; slope (3 · −0.0008 − 0.02 · 0.01) / (3 · 0.0034 − 0.0004) = −0.0026 / 0.0098.
+    const slope = -0.0026 / 0.0098
+    const drift = (0.01 - slope * 0.02) / 3 / (1 - slope)
+    expect(p.echo[0]).toBeCloseTo(slope, 7)
+    expect(p.drift[0]).toBeCloseTo(drift, 8)
+    // Residuals and spreads share one variance: Σ (e² + spread) over 4 (1 + 4) degrees.
+    const square = returns.reduce((sum, r, t) => {
+      const e = r - drift - (t > 0 ? slope * (returns[t - 1]! - drift) : 0)
+      return sum + e * e + 0.002
+    }, 0)
+    expect(p.scale[0]).toBeCloseTo(Math.sqrt(square / 20), 7)
+  })
+})
+
 describe('fitBarRegimes', () => {
   const { bars, regimes } = market(3000, 'fit')
   const model = fitBarRegimes(bars, { regimes: 2, restarts: 2 })
@@ -275,6 +320,7 @@ describe('onlineBarRegimes', () => {
 
   it('follows the batch filter exactly and predicts by the transitions of stages', () => {
     const live = onlineBarRegimes.open({ model })
+    expect(live.predictNext()[0]).toBeCloseTo(barRegimeFilter(model, bars).predicted[0]!, 12)
     const { filtered, predicted, logReturn } = barRegimeFilter(model, bars)
     for (let t = 0; t < 200; t++) {
       if (t > 0) expect(live.predictNext()[0]).toBeCloseTo(predicted[2 * t]!, 12)

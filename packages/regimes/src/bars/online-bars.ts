@@ -107,7 +107,8 @@ export const onlineBarRegimes: RegimeFactory<OnlineBarRegimesConfig, PriceBar> =
         checkCount(h, 'h', ID)
         const transition = stageTransitions(p)
         let now = belief.slice()
-        for (let step = seen === 0 ? 1 : 0; step < h; step++) {
+        // Before the first bar the belief is the long-run one, which the transitions leave as it is.
+        for (let step = 0; step < h; step++) {
           const next = new Float64Array(n)
           for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) next[j]! += now[i]! * transition[i * n + j]!
           now = next
