@@ -56,14 +56,12 @@ function pair({ x, y }: Digits, k: number, scenario: Scenario): TaskData {
 
 // Bytes of 200 remembered samples a task.
 const MEMORY = 200 * (4 * (PIXELS + 1) + 4)
-/** λ and rates to choose from: what a penalty may pull depends on how far a step goes. */
+/** λ to choose from. */
 const LAMBDAS: { readonly [method: string]: readonly number[] } = {
-  ewc: [10, 20, 30, 100],
-  online_ewc: [10, 20, 30, 100],
+  ewc: [10, 30, 100],
+  online_ewc: [10, 30, 100],
   si: [0.3, 1, 3],
 }
-const RATE = 0.002
-const RATES = [RATE, 0.003, 0.004]
 
 const METHODS: { readonly [name: string]: (tasks: number, lambda: number) => Strategy } = {
   none: () => ({}),
@@ -99,7 +97,7 @@ async function follow(
     inputs: PIXELS,
     outputs,
     batchSize: 128,
-    rate: run.rate,
+    rate: 0.002,
     resetRule: false,
     seed: run.seed,
     strategy: strategy === 'joint' ? {} : strategy,
@@ -136,15 +134,7 @@ function joined(splits: readonly Split[]): TaskData {
 interface Run {
   readonly seed: string
   readonly epochs: number
-  readonly rate: number
 }
-
-interface Choice {
-  readonly lambda: number
-  readonly rate: number
-}
-
-const nameOf = ({ lambda, rate }: Choice): string => (rate === RATE ? String(lambda) : `${lambda}@${rate}`)
 
 interface Cell {
   readonly key: string
@@ -202,10 +192,11 @@ export default bench({
       return accuracy
     }
     const outputsOf = (scenario: Scenario): number => (scenario === 'domain' ? 2 : 10)
-    /** The best on other permutations and on training digits that were held back; the test digits are not looked at. */
-    const choose = async (scenario: Scenario, method: string): Promise<Choice | undefined> => {
-      const lambdas = LAMBDAS[method]
-      if (!lambdas || quick) return { lambda: lambdas?.[1] ?? 0, rate: RATE }
+    /** The best λ on other permutations and on training digits that were held back; the test digits are not looked at. */
+    const lambdaOf = async (scenario: Scenario, method: string): Promise<number | undefined> => {
+      const candidates = LAMBDAS[method]
+      if (!candidates || quick) return candidates?.[1] ?? 0
+      const scores: number[] = []
       const held = train.y.length - 2000
       const splits = tasksOf(
         scenario,
@@ -214,16 +205,14 @@ export default bench({
         part(train, 0, held),
         part(train, held, train.y.length),
       )
-      let best: (Choice & { readonly score: number }) | undefined
-      for (const choice of RATES.flatMap((rate) => lambdas.map((lambda) => ({ lambda, rate })))) {
-        const key = `choice/${scenario}/${counts[scenario]}x${epochs}/${method}/${nameOf(choice)}`
-        const strategy = METHODS[method]!(splits.length, choice.lambda)
-        const run = { seed: 'choice', epochs, rate: choice.rate }
-        const score = await cellOf(key, () => follow(splits, strategy, outputsOf(scenario), run))
+      for (const lambda of candidates) {
+        const score = await cellOf(`choice/${scenario}/${counts[scenario]}x${epochs}/${method}/${lambda}`, () =>
+          follow(splits, METHODS[method]!(splits.length, lambda), outputsOf(scenario), { seed: 'choice', epochs }),
+        )
         if (score === undefined) return undefined
-        if (!best || score > best.score) best = { ...choice, score }
+        scores.push(score)
       }
-      return best
+      return candidates[scores.indexOf(Math.max(...scores))]!
     }
     const figures: { [name: string]: number | { value: number; note: string } } = {}
     const means: { [name: string]: number } = {}
@@ -232,12 +221,13 @@ export default bench({
       for (const scenario of scenarios) {
         const splits = tasksOf(scenario, counts[scenario], String(seed), train, test)
         for (const method of methods) {
-          const choice = await choose(scenario, method)
-          if (!choice) continue
-          const key = `${scenario}/${counts[scenario]}x${epochs}/${method}/${nameOf(choice)}/${seed}`
-          const strategy = method === 'joint' ? 'joint' : METHODS[method]!(splits.length, choice.lambda)
-          const run = { seed: String(seed), epochs, rate: choice.rate }
-          const accuracy = await cellOf(key, () => follow(splits, strategy, outputsOf(scenario), run))
+          const lambda = method === 'joint' ? 0 : await lambdaOf(scenario, method)
+          if (lambda === undefined) continue
+          const key = `${scenario}/${counts[scenario]}x${epochs}/${method}/${lambda}/${seed}`
+          const strategy = method === 'joint' ? 'joint' : METHODS[method]!(splits.length, lambda)
+          const accuracy = await cellOf(key, () =>
+            follow(splits, strategy, outputsOf(scenario), { seed: String(seed), epochs }),
+          )
           const name = `${scenario}_${method}`
           if (accuracy !== undefined) results.set(name, [...(results.get(name) ?? []), accuracy])
         }

@@ -69,9 +69,13 @@ test('a class without support is never the answer until its first label; labels 
   expect(await answer(adapted)).toBe(0)
   expect(await answer(await adapted.observe({ x: column([0.5]), y: labels([1]) }))).toBe(1)
   await expect(adapt(model, { x: column([1, 2]), y: labels([0, 3]) })).rejects.toThrow('classes from 0 to 2, got 3')
-  const bad = { x: column([1, 2]), y: labels([0, -1]) }
-  await expect(evaluate(model, [{ support: bad, query: bad }])).rejects.toThrow('got -1')
-  await expect(metaTrain(model.learner, { batch: () => [{ support: bad, query: bad }] })).rejects.toThrow('got -1')
+  for (const label of [-1, 3]) {
+    const bad = { x: column([1, 2]), y: labels([0, label]) }
+    const task = { support: bad, query: bad }
+    await expect(evaluate(model, [task])).rejects.toThrow(`got ${label}`)
+    await expect(metaTrain(three, { batch: () => [task] })).rejects.toThrow(`got ${label}`)
+    await expect(metaTrain(three, { batch: () => [] }, { validation: [task] })).rejects.toThrow(`got ${label}`)
+  }
 })
 
 test('learns to embed chart patterns that it has not seen', async () => {

@@ -275,6 +275,11 @@ describe('families', () => {
     // Of the same moment: the return and volatility over 10 and 80 bars, and what follows the horizons, are the plain family's.
     const [a, b] = [rows[0]!.data, rows[1]!.data]
     expect([...b.slice(0, 4), ...b.slice(6, 9)]).toEqual([a[2], a[3], a[8], a[9], ...a.slice(10, 13)])
+    // Echoes stand after the horizons: 40 is the plain family's.
+    const echoes = regimeWindows({ ...options, horizons: [80], echoes: [20, 40] }).task(spec, createRng(4)).support.x
+    expect(echoes.shape).toEqual([6, 6])
+    expect([...echoes.data.slice(0, 2), ...echoes.data.slice(3, 6)]).toEqual([a[8], a[9], ...a.slice(10, 13)])
+    expect(() => regimeWindows({ ...options, echoes: [1] })).toThrow('echoes must be integers ≥ 2, got 1')
     expect(() => regimeWindows({ ...options, horizons: [] })).toThrow('horizons must not be empty')
     expect(() => regimeWindows({ ...options, horizons: [5, 0.5] })).toThrow('horizons must be an integer ≥ 1, got 0.5')
   })

@@ -1,4 +1,5 @@
 export { barRegimeFilter, fitBarRegimes } from './bars/bar-regimes.ts'
+export { onlineBarRegimes } from './bars/online-bars.ts'
 export { bayesianChangePoints } from './change/bayesian.ts'
 export { openCusum } from './change/cusum.ts'
 export { hindsightChangePoints } from './change/pelt.ts'
@@ -41,6 +42,7 @@ export {
 
 export type { BarRegimeBeliefs, BarRegimeModel, BarRegimeOptions } from './bars/bar-regimes.ts'
 export type { BarColumns } from './bars/bar-series.ts'
+export type { OnlineBarRegimesConfig, PriceBar } from './bars/online-bars.ts'
 export type { BayesianChangeOptions, BayesianChanges } from './change/bayesian.ts'
 export type { CusumConfig } from './change/cusum.ts'
 export type { PeltOptions } from './change/pelt.ts'

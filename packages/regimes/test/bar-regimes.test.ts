@@ -1,6 +1,6 @@
 import { createRng } from '@regimen/core'
-import { type BarRegimeModel, barRegimeFilter, fitBarRegimes } from '@regimen/regimes'
-import { causalChecks } from '@regimen/testing'
+import { type BarRegimeModel, barRegimeFilter, fitBarRegimes, onlineBarRegimes } from '@regimen/regimes'
+import { causalChecks, testLive } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
 import { BarBeliefs, type BarParameters, filterBars, stageTransitions } from '../src/bars/bar-filter.ts'
 import { barSeries, gapShareOf } from '../src/bars/bar-series.ts'
@@ -228,6 +228,24 @@ describe('fitBarRegimes', () => {
       await check()
   })
 
+  it('does not underflow far from every regime', () => {
+    const open = [100, 100, 1e-140, 1e140, 100, 100]
+    const far = { open, high: open, low: open, close: [100, 1e-140, 1e140, 100, 100, 100] }
+    const wide = {
+      open,
+      high: open.map((o, t) => Math.max(o, far.close[t]!)),
+      low: open.map((o, t) => Math.min(o, far.close[t]!)),
+      close: far.close,
+    }
+    // Without jumps and with thin tails no density of such a bar can be held.
+    const thin = { ...model, shocks: { ...model.shocks, degrees: 100, jumpRate: 0 } }
+    for (const m of [model, thin]) {
+      const { filtered, logReturn, logLikelihood } = barRegimeFilter(m, wide)
+      expect([...filtered, ...logReturn, logLikelihood].every(Number.isFinite)).toBe(true)
+      expect(filtered[10]! + filtered[11]!).toBeCloseTo(1, 12)
+    }
+  })
+
   it('survives bars that do not move and refuses what it cannot use', () => {
     const flat = new Array<number>(60).fill(100)
     const still: BarRegimeModel = fitBarRegimes(
@@ -248,4 +266,29 @@ describe('fitBarRegimes', () => {
     ).toThrow('got row 9')
     expect(() => fitBarRegimes(bars, { regimes: 2, signal: AbortSignal.abort(new Error('enough')) })).toThrow('enough')
   })
+})
+
+describe('onlineBarRegimes', () => {
+  const { bars } = market(700, 'live')
+  const model = fitBarRegimes(bars, { regimes: 2, restarts: 2, maxIterations: 30 })
+  const bar = (t: number) => ({ open: bars.open[t]!, high: bars.high[t]!, low: bars.low[t]!, close: bars.close[t]! })
+
+  it('follows the batch filter exactly and predicts by the transitions of stages', () => {
+    const live = onlineBarRegimes.open({ model })
+    const { filtered, predicted, logReturn } = barRegimeFilter(model, bars)
+    for (let t = 0; t < 200; t++) {
+      if (t > 0) expect(live.predictNext()[0]).toBeCloseTo(predicted[2 * t]!, 12)
+      expect(live.predict(bar(t))[0]).toBeCloseTo(filtered[2 * t]!, 12)
+      live.update(bar(t))
+      expect(live.filtered[0]).toBeCloseTo(filtered[2 * t]!, 12)
+      expect(live.logScore).toBeCloseTo(logReturn[t]!, 9)
+    }
+    // In the long run the shares of two regimes are those of their stays: stages (1 − p) / p + 1 bars, each second stay.
+    const stay = Array.from(model.leave.data, (p) => 1 + (2 * (1 - p)) / p)
+    expect(live.predictNext(3000)[0]).toBeCloseTo(stay[0]! / (stay[0]! + stay[1]!), 6)
+    expect(() => onlineBarRegimes.open({ model: { ...model, kind: 'hmm' as 'bar-regimes' } })).toThrow('fitBarRegimes')
+  })
+
+  const stream = Array.from({ length: 16 }, (_, i) => ({ x: bar(55 + i) }))
+  testLive('onlineBarRegimes', { factory: onlineBarRegimes, config: { model }, stream })
 })

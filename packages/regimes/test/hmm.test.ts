@@ -144,6 +144,33 @@ describe('fitHmm', () => {
     expect(model.history.at(-1)! - model.history[0]!).toBeGreaterThan(0)
   })
 
+  // Two means of two numbers, a transition of each state and the start: 4 + 2 + 1, and the covariances' own.
+  it.each([
+    ['full', 6],
+    ['tied', 3],
+    ['diagonal', 4],
+    ['spherical', 2],
+  ] as const)('climbs with %s covariances and keeps their form', (covariance, own) => {
+    const x = series.map((value, t) => [value, Math.sin(t * t) + 0.5 * value])
+    const model = fitHmm(x, {
+      states: 2,
+      emission: { family: 'gaussian', covariance },
+      tolerance: 0,
+      maxIterations: 40,
+      restarts: 1,
+    })
+    for (let i = 1; i < model.history.length; i++)
+      expect(model.history[i]! - model.history[i - 1]!).toBeGreaterThan(-1e-7)
+    expect(model.parameters).toBe(7 + own)
+    if (model.emission.family !== 'gaussian') throw new Error('family')
+    const [a, b, , c, ...second] = model.emission.covariances.data
+    if (covariance === 'tied') expect(second).toEqual([a, b, b, c])
+    else expect(second[0]! / a!).toBeGreaterThan(1.5)
+    if (covariance === 'diagonal' || covariance === 'spherical') expect(b).toBe(0)
+    if (covariance === 'spherical') expect(c).toBe(a)
+    if (covariance === 'full') expect(b).toBeGreaterThan(0.1)
+  })
+
   it('climbs with priors, several sequences, gaps, counts and symbols', () => {
     const gaps = series.map((x, t) => (t % 17 === 3 ? Number.NaN : Math.abs(Math.round(3 * x))))
     for (const family of ['poisson', 'categorical'] as const) {

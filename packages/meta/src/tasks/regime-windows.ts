@@ -18,6 +18,8 @@ export interface RegimeWindowOptions extends MarketSpread {
   window?: number
   /** Bars that returns and volatilities are measured over, each ≥ 1. @default [5, 10, 20, 40, 80] */
   horizons?: readonly number[]
+  /** Bars that autocorrelations of returns are measured over, each ≥ 2. @default [40] */
+  echoes?: readonly number[]
 }
 
 /**
@@ -26,7 +28,7 @@ export interface RegimeWindowOptions extends MarketSpread {
  * 13 numbers: over the last h = 5, 10, 20, 40 and 80 bars the return, Σ r / (s √h), and the logarithm of the volatility by
  * Garman and Klass over s, where s is the deviation of the returns of the support's half; over 40 bars the autocorrelation of
  * returns; and how far the close is below the highest and above the lowest of the longest horizon's H bars, over s √H. Other
- * `horizons` give 2 numbers each and those 3. Labels are int32. Query moments, and the `window` bars before them, are later
+ * `horizons` give 2 numbers each, other `echoes` 1. Labels are int32. Query moments, and the `window` bars before them, are later
  * than all support moments.
  *
  * ```ts
@@ -44,15 +46,19 @@ export interface RegimeWindowOptions extends MarketSpread {
  */
 export function regimeWindows(options: RegimeWindowOptions): TaskFamily<SimulatedTask> {
   const where = 'meta/regime-windows'
-  const { market, shots, queries = shots, window = 20, horizons = HORIZONS } = options
+  const { market, shots, queries = shots, window = 20, horizons = HORIZONS, echoes = ECHOES } = options
   checkCount(where, 'shots', shots)
   checkCount(where, 'queries', queries)
   check(Number.isInteger(window) && window >= 4, where, () => `window must be an integer ≥ 4, got ${describe(window)}.`)
   check(horizons.length > 0, where, () => 'horizons must not be empty.')
   for (const bars of horizons) checkCount(where, 'horizons', bars)
-  const long = Math.max(...horizons)
+  for (const bars of echoes) {
+    check(Number.isInteger(bars) && bars >= 2, where, () => `echoes must be integers ≥ 2, got ${describe(bars)}.`)
+  }
+  const scales = { horizons, echoes, long: Math.max(...horizons) }
+  const past = Math.max(scales.long, ...echoes)
   const pathOf = pathCache(
-    (source) => readPath(source, { shots, queries, window, long }),
+    (source) => readPath(source, { shots, queries, window, past }),
     (parameters) => {
       throw new RegimenError(
         `a regime of ${parameters.name} has too few windows of ${window} bars within ${LONGEST} bars.`,
@@ -69,9 +75,9 @@ export function regimeWindows(options: RegimeWindowOptions): TaskFamily<Simulate
         support: pickSorted(support, shots, rng),
         query: pickSorted(query, queries, rng),
       }))
-      const sizes = { ways: chosen.length, shots, queries, width: 2 * horizons.length + 3 }
+      const sizes = { ways: chosen.length, shots, queries, width: 2 * horizons.length + echoes.length + 2 }
       const sets = classSets(sizes, (label, out, sample, part) =>
-        writeFeatures(path, { end: chosen[label]![part][sample]!, horizons, long }, out),
+        writeFeatures(path, chosen[label]![part][sample]!, scales, out),
       )
       const times = (part: 'support' | 'query'): Float64Array =>
         Float64Array.from(chosen.flatMap((one) => one[part].map((end) => bars.time[end]! + bars.interval)))
@@ -120,8 +126,14 @@ export function regimeCeiling(spec: SimulatedTask, query: TaskSet): number {
 }
 
 const HORIZONS = [5, 10, 20, 40, 80] as const
-/** Bars of the autocorrelation. */
-const ECHO = 40
+const ECHOES = [40] as const
+
+/** The bars that features look back, each list as in the options. */
+interface Scales {
+  readonly horizons: readonly number[]
+  readonly echoes: readonly number[]
+  readonly long: number
+}
 
 /** A simulated path with the sums that the features are differences of. */
 interface Path {
@@ -141,7 +153,7 @@ interface Path {
 
 function readPath(
   source: SimulatedMarket,
-  { shots, queries, window, long }: { shots: number; queries: number; window: number; long: number },
+  { shots, queries, window, past }: { shots: number; queries: number; window: number; past: number },
 ): Path | undefined {
   const { bars, returns } = source
   const n = returns.length
@@ -149,7 +161,7 @@ function readPath(
   const ends = source.parameters.regimes.map(() => ({ support: [] as number[], query: [] as number[] }))
   for (const { start, end, label } of toSegments(source.regimes)) {
     for (let at = start + window - 1; at < end; at += Math.ceil(window / 2)) {
-      if (at <= Math.max(long, ECHO)) continue
+      if (at <= past) continue
       if (at < cut) ends[label]!.support.push(at)
       else if (at - window + 1 >= cut) ends[label]!.query.push(at)
     }
@@ -175,7 +187,8 @@ function readPath(
 
 function writeFeatures(
   { source, scale, sums }: Path,
-  { end, horizons, long }: { end: number; horizons: readonly number[]; long: number },
+  end: number,
+  { horizons, echoes, long }: Scales,
   out: Float32Array,
 ): void {
   const over = (values: Float64Array, bars: number): number => values[end + 1]! - values[end + 1 - bars]!
@@ -184,7 +197,7 @@ function writeFeatures(
     out[k++] = over(sums.r, h) / (scale * Math.sqrt(h))
     out[k++] = 0.5 * Math.log(Math.max(over(sums.gk, h) / h, 1e-12) / scale ** 2)
   }
-  out[k++] = over(sums.rp, ECHO) / Math.max(over(sums.rr, ECHO), 1e-12)
+  for (const h of echoes) out[k++] = over(sums.rp, h) / Math.max(over(sums.rr, h), 1e-12)
   const { close } = source.bars
   let [low, high] = [close[end]!, close[end]!]
   for (let i = end - long + 1; i < end; i++) {

@@ -170,20 +170,7 @@ export function barRegimeFilter(model: BarRegimeModel, bars: BarColumns): BarReg
   const { regimes: k, stages } = model
   const x = barSeries(bars, model.gapShare)
   const beliefs = new BarBeliefs(x.rows, k, stages)
-  const logLikelihood = filterBars(
-    {
-      k,
-      stages,
-      drift: model.drift.data,
-      scale: model.scale.data,
-      echo: model.echo.data,
-      leave: model.leave.data,
-      moves: model.moves.data,
-      shocks: model.shocks,
-    },
-    x,
-    beliefs,
-  )
+  const logLikelihood = filterBars(parametersOf(model), x, beliefs)
   const overStages = (p: Float64Array): Float64Array => {
     const out = new Float64Array(x.rows * k)
     for (let i = 0; i < p.length; i++) out[Math.floor(i / stages)]! += p[i]!
@@ -191,6 +178,21 @@ export function barRegimeFilter(model: BarRegimeModel, bars: BarColumns): BarReg
   }
   const { logReturn } = beliefs
   return { filtered: overStages(beliefs.filtered), predicted: overStages(beliefs.predicted), logReturn, logLikelihood }
+}
+
+/** A model's numbers at work. */
+export function parametersOf(model: BarRegimeModel): BarParameters {
+  const { regimes: k, stages, drift, scale, echo, leave, moves, shocks } = model
+  return {
+    k,
+    stages,
+    drift: drift.data,
+    scale: scale.data,
+    echo: echo.data,
+    leave: leave.data,
+    moves: moves.data,
+    shocks,
+  }
 }
 
 interface Run {
