@@ -10,6 +10,8 @@ export interface FlatNet<P> {
   /** Path and size of each leaf, in the order of the vector. */
   readonly paths: readonly string[]
   readonly sizes: readonly number[]
+  /** Axes of each leaf. */
+  readonly ranks: readonly number[]
   init(rng: Rng): Float32Array
   /** Inside a compiled function: the tree of a vector [size]. */
   tree(vector: tf.Tensor): P
@@ -54,6 +56,7 @@ export function flatNet<P>(net: Net<P>): FlatNet<P> {
     size,
     paths: example.paths,
     sizes,
+    ranks: shapes.map((shape) => shape.length),
     init: (rng) => toVector(net.init(rng)),
     tree(vector) {
       const parts = sizes.length === 1 ? [vector] : tf.split(vector, sizes)

@@ -1,6 +1,6 @@
-import { arrayLeaf, check } from '@regimen/core'
+import { type ArrayLeaf, arrayLeaf, check } from '@regimen/core'
+import type { TensorLeaf } from '@regimen/tensor'
 import type { RowShape, TaskData } from './rows.ts'
-import type { Steps } from './steps.ts'
 
 const LARGEST = 512
 
@@ -8,8 +8,7 @@ const LARGEST = 512
  * Outputs of a net for any number of rows, in pieces of a few fixed sizes, so that no number of rows needs a graph of its own.
  */
 export async function outputsFor(
-  steps: Steps,
-  vector: Float32Array,
+  predict: (x: ArrayLeaf<'float32'>) => Promise<TensorLeaf>,
   x: ArrayLike<number>,
   { shape, width, outputs }: RowShape,
   where: string,
@@ -22,7 +21,7 @@ export async function outputsFor(
     const size = 2 ** Math.ceil(Math.log2(count))
     const rows = new Float32Array(size * width)
     for (let i = 0; i < count * width; i++) rows[i] = x[start * width + i]!
-    const made = await steps.predict(vector, arrayLeaf('float32', [size, ...shape], rows))
+    const made = await predict(arrayLeaf('float32', [size, ...shape], rows))
     for (let i = 0; i < count * outputs; i++) result[start * outputs + i] = made.data[i]!
     start += count
   }

@@ -80,13 +80,21 @@ export function floats({ data }: TensorLeaf): Float32Array {
   throw new TypeError(`the net must give float32 numbers, got ${data.constructor.name}.`)
 }
 
+/** The mean loss of a batch: cross-entropy, or half the squared error. */
+export function batchLoss(
+  outputs: tf.Tensor,
+  { y, offsets, weights }: Part,
+  likelihood: 'softmax' | 'gaussian',
+): tf.Tensor {
+  return likelihood === 'softmax'
+    ? softmaxCrossEntropy(tf.add(outputs, offsets), tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
+    : tf.mul(meanSquaredError(outputs, y, { weights }), 0.5)
+}
+
 /** Compiles the update: loss of the new samples, what stands beside it, the pull of the penalty, and the rule. */
 export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 'softmax' | 'gaussian'): Steps {
   const outputsOf = (tree: P, part: Part): tf.Tensor => flat.net.apply(tree, part.x, { training: true })
-  const lossOf = (outputs: tf.Tensor, { y, offsets, weights }: Part): tf.Tensor =>
-    likelihood === 'softmax'
-      ? softmaxCrossEntropy(tf.add(outputs, offsets), tf.cast(tf.squeeze(y, [1]), 'int32'), { weights })
-      : tf.mul(meanSquaredError(outputs, y, { weights }), 0.5)
+  const lossOf = (outputs: tf.Tensor, part: Part): tf.Tensor => batchLoss(outputs, part, likelihood)
   /** The loss of each sample, without a gradient. */
   const eachLoss = (outputs: tf.Tensor, { y, offsets }: Part): tf.Tensor => {
     if (likelihood === 'gaussian') return tf.mul(tf.mean(tf.square(tf.sub(outputs, y)), -1), 0.5)

@@ -1,4 +1,5 @@
 import {
+  type ArrayLeaf,
   arrayLeaf,
   type Clock,
   check,
@@ -179,6 +180,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
   const batch = createBatch(batchSize, shapes)
   const update = openUpdate(parts, now, { strategy, rate, batchSize, outputs })
 
+  const predictAt = (x: ArrayLeaf<'float32'>): Promise<TensorLeaf> => steps.predict(now.vector, x)
   const classesOf = ({ task, classes }: TaskData): readonly number[] | undefined => {
     const { heads } = memories
     if (classes || task === undefined || Object.keys(heads).length === 0) return classes
@@ -301,7 +303,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
       if (memories.selects) {
         const x = createBatch(rows.length, shapes)
         fillRows(x, data, rows, shapes, shift)
-        memories.select(data, rows, await outputsFor(steps, now.vector, x.x.data, shapes, WHERE), task)
+        memories.select(data, rows, await outputsFor(predictAt, x.x.data, shapes, WHERE), task)
       }
       await anchor(data)
       now.tasks++
@@ -339,7 +341,7 @@ export function openTrainer<P>(options: TrainerOptions<P>, from?: Snapshot): Tra
     },
     async predict(x, classes) {
       lifetime.check()
-      const made = await outputsFor(steps, now.vector, x, shapes, WHERE)
+      const made = await outputsFor(predictAt, x, shapes, WHERE)
       const of = typeof classes === 'number' ? classesOf({ x, y: [], task: classes }) : classes
       if (!of) return made
       const shift = offsetsOf(of, outputs, WHERE)
