@@ -44,6 +44,33 @@ describe('every kernel with a lowering, compiled against eager', () => {
     )
   })
 
+  const modes = [
+    [false, false],
+    [true, false],
+    [false, true],
+  ] as const
+  for (const [corners, half] of modes) {
+    test(`resizing has its exact adjoint, also where eager tfjs's is wrong (corners ${corners}, half pixels ${half})`, async () => {
+      for (const resize of [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor]) {
+        const forward = compile((x: tf.Tensor) => resize(x as tf.Tensor4D, [4, 11], corners, half))
+        const back = compile((x: tf.Tensor, dy: tf.Tensor) =>
+          tf.grad((v: tf.Tensor) => resize(v as tf.Tensor4D, [4, 11], corners, half))(x, dy),
+        )
+        const x = floats([2, 7, 6, 3], 1)
+        const dy = floats([2, 4, 11, 3], 2)
+        const y = await forward(x)
+        const dx = await back(x, dy)
+        await forward.dispose()
+        await back.dispose()
+        // <dy, R x> = <R' dy, x> for all x and dy is what makes R' the adjoint.
+        const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+          Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0)
+        expect(dx.shape).toEqual(x.shape)
+        expect(dot(dy.data, y.data)).toBeCloseTo(dot(dx.data, x.data), 4)
+      }
+    })
+  }
+
   test('no lowering is without a case', () => {
     const covered = new Set(KERNEL_CASES.map(({ kernel }) => kernel))
     expect(Object.keys(LOWERINGS).filter((kernel) => !covered.has(kernel))).toEqual([])

@@ -53,9 +53,10 @@ const RULES: Record<string, Rule> = {
   Fill: (_, { shape, dtype, value }) => [
     { shape: shape as number[], dtype: (dtype as string | undefined) ?? tf.util.inferDtype(value as number) },
   ],
-  // tfjs's own kernels answer with a wrong shape for a negative axis.
+  // tfjs's own kernels answer with a wrong shape: for a negative axis, and for images that are not square.
   Cumsum: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
   Cumprod: ({ x }) => [{ shape: x!.shape, dtype: x!.dtype === 'bool' ? 'int32' : x!.dtype }],
+  ResizeBilinearGrad: ({ images }) => [{ shape: images!.shape, dtype: 'float32' }],
   AddN: (inputs) => [{ shape: inputs['0']!.shape, dtype: inputs['0']!.dtype }],
   Sum: reduction,
   Max: reduction,

@@ -1,4 +1,4 @@
-import type { AttributeValue } from '../graph.ts'
+import { type AttributeValue, sizeOf } from '../graph.ts'
 import { array, type DoubleArray } from './arrays.ts'
 import type { Operation } from './operations.ts'
 
@@ -8,50 +8,51 @@ interface Window {
   readonly pads: readonly number[]
 }
 
-const windowOf = (attrs: Readonly<Record<string, AttributeValue>>): Window => ({
+const windowOf = (attrs: Readonly<Record<string, AttributeValue>>, axes: number): Window => ({
   strides: attrs.strides as readonly number[],
-  dilations: (attrs.dilations ?? [1, 1]) as readonly number[],
+  dilations: (attrs.dilations ?? Array<number>(axes).fill(1)) as readonly number[],
   pads: attrs.pads as readonly number[],
 })
 
 /** Visits (output place, input place, filter place) of every window over one image; places outside are left out. */
 function visit(
-  [h, w]: readonly [number, number],
-  [outH, outW]: readonly [number, number],
-  [kh, kw]: readonly [number, number],
-  { strides, dilations, pads }: Window,
+  size: readonly number[],
+  out: readonly number[],
+  filter: readonly number[],
+  attrs: Readonly<Record<string, AttributeValue>>,
   fn: (out: number, input: number, filter: number) => void,
 ): void {
-  for (let i = 0; i < outH; i++) {
-    for (let j = 0; j < outW; j++) {
-      for (let p = 0; p < kh; p++) {
-        const y = i * strides[0]! - pads[0]! + p * dilations[0]!
-        if (y < 0 || y >= h) continue
-        for (let q = 0; q < kw; q++) {
-          const x = j * strides[1]! - pads[1]! + q * dilations[1]!
-          if (x >= 0 && x < w) fn(i * outW + j, y * w + x, p * kw + q)
-        }
+  const { strides, dilations, pads } = windowOf(attrs, size.length)
+  const walk = (axis: number, o: number, x: number, f: number): void => {
+    if (axis === size.length) {
+      fn(o, x, f)
+      return
+    }
+    for (let i = 0; i < out[axis]!; i++) {
+      for (let p = 0; p < filter[axis]!; p++) {
+        const at = i * strides[axis]! - pads[axis]! + p * dilations[axis]!
+        if (at < 0 || at >= size[axis]!) continue
+        walk(axis + 1, o * out[axis]! + i, x * size[axis]! + at, f * filter[axis]! + p)
       }
     }
   }
+  walk(0, 0, 0, 0)
 }
 
-type Shape4 = readonly [number, number, number, number]
-
 const conv: Operation = ([x, filter], attrs, out) => {
-  const [n, c, h, w] = x!.shape as Shape4
-  const [m, perGroup, kh, kw] = filter!.shape as Shape4
-  const [, , oh, ow] = out.shape as Shape4
+  const [n, c, ...size] = x!.shape as [number, number, ...number[]]
+  const [m, perGroup, ...kernel] = filter!.shape as [number, number, ...number[]]
+  const reached = out.shape.slice(2)
   const group = attrs.group as number
   const result = array(out.shape)
   for (let image = 0; image < n; image++) {
     for (let to = 0; to < m; to++) {
       const first = Math.floor(to / (m / group)) * perGroup
       for (let from = 0; from < perGroup; from++) {
-        const source = (image * c + first + from) * h * w
-        const target = (image * m + to) * oh * ow
-        const weights = (to * perGroup + from) * kh * kw
-        visit([h, w], [oh, ow], [kh, kw], windowOf(attrs), (o, i, k) => {
+        const source = (image * c + first + from) * sizeOf(size)
+        const target = (image * m + to) * sizeOf(reached)
+        const weights = (to * perGroup + from) * sizeOf(kernel)
+        visit(size, reached, kernel, attrs, (o, i, k) => {
           result.data[target + o]! += x!.data[source + i]! * filter!.data[weights + k]!
         })
       }
@@ -61,19 +62,19 @@ const conv: Operation = ([x, filter], attrs, out) => {
 }
 
 const convTranspose: Operation = ([x, filter], attrs, out) => {
-  const [n, c, h, w] = x!.shape as Shape4
-  const [, perGroup, kh, kw] = filter!.shape as Shape4
-  const [, m, oh, ow] = out.shape as Shape4
+  const [n, c, ...size] = x!.shape as [number, number, ...number[]]
+  const [, perGroup, ...kernel] = filter!.shape as [number, number, ...number[]]
+  const [, m, ...reached] = out.shape as [number, number, ...number[]]
   const group = (attrs.group ?? 1) as number
   const result = array(out.shape)
   for (let image = 0; image < n; image++) {
     for (let from = 0; from < c; from++) {
       const first = Math.floor(from / (c / group)) * perGroup
       for (let to = 0; to < perGroup; to++) {
-        const source = (image * c + from) * h * w
-        const target = (image * m + first + to) * oh * ow
-        const weights = (from * perGroup + to) * kh * kw
-        visit([oh, ow], [h, w], [kh, kw], windowOf(attrs), (i, o, k) => {
+        const source = (image * c + from) * sizeOf(size)
+        const target = (image * m + first + to) * sizeOf(reached)
+        const weights = (from * perGroup + to) * sizeOf(kernel)
+        visit(reached, size, kernel, attrs, (i, o, k) => {
           result.data[target + o]! += x!.data[source + i]! * filter!.data[weights + k]!
         })
       }
@@ -88,16 +89,17 @@ function pool(
   shape: readonly number[],
   fn: (window: number[], image: number) => number,
 ): DoubleArray {
-  const [n, c, h, w] = x.shape as Shape4
-  const [, , oh, ow] = shape as Shape4
+  const [n, c, ...size] = x.shape as [number, number, ...number[]]
+  const reached = shape.slice(2)
+  const count = sizeOf(reached)
   const result = array(shape)
   for (let image = 0; image < n * c; image++) {
-    const windows = Array.from({ length: oh * ow }, (): number[] => [])
-    visit([h, w], [oh, ow], attrs.kernel_shape as [number, number], windowOf(attrs), (o, i) =>
-      windows[o]!.push(image * h * w + i),
+    const windows = Array.from({ length: count }, (): number[] => [])
+    visit(size, reached, attrs.kernel_shape as readonly number[], attrs, (o, i) =>
+      windows[o]!.push(image * sizeOf(size) + i),
     )
     windows.forEach((window, o) => {
-      result.data[image * oh * ow + o] = fn(window, image)
+      result.data[image * count + o] = fn(window, image)
     })
   }
   return result
@@ -106,7 +108,7 @@ function pool(
 const argMax = (data: Float64Array, window: readonly number[]): number =>
   window.reduce((best, i) => (data[i]! > data[best]! ? i : best), window[0]!)
 
-/** Convolutions and pools over two spatial axes, channels first. */
+/** Convolutions and pools over any number of spatial axes, channels first. */
 export const WINDOWED: Readonly<Record<string, Operation>> = {
   Conv: conv,
   ConvTranspose: convTranspose,

@@ -5,10 +5,13 @@ import type { LoweringTable } from './call.ts'
 import { CONVOLUTION } from './convolution.ts'
 import { ELEMENTWISE } from './elementwise.ts'
 import { GATHER } from './gather.ts'
+import { IMAGE } from './image.ts'
+import { LOCAL } from './local.ts'
 import { MATMUL } from './matmul.ts'
 import { POOL } from './pool.ts'
 import { REDUCE } from './reduce.ts'
 import { SHAPE } from './shape.ts'
+import { VOLUME } from './volume.ts'
 
 /** Every tfjs kernel that has a lowering. */
 export const LOWERINGS: LoweringTable = {
@@ -19,6 +22,9 @@ export const LOWERINGS: LoweringTable = {
   ...MATMUL,
   ...CONVOLUTION,
   ...POOL,
+  ...VOLUME,
+  ...IMAGE,
+  ...LOCAL,
 }
 
 /** Turns a recording into a graph of ONNX operations. Kernels whose results nobody needs are skipped. */

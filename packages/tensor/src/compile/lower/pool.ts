@@ -63,6 +63,37 @@ const maxPoolGrad: Lowering = (call) => {
   return last(b, b.reshape(flat, images.shape))
 }
 
+/** Values, and where each came from: ONNX numbers places through [n, c, h, w], tfjs through [h, w, c]. */
+const maxPoolWithArgmax: Lowering = (call) => {
+  const { b } = call
+  const x = input(call, 'x')
+  const g = geometry(call, x.shape)
+  const [n, c] = [g.batchSize, g.outChannels]
+  const shape = [n, c, g.outHeight, g.outWidth]
+  const results = [
+    { shape, type: x.type },
+    { shape, type: 'int64' as const },
+  ]
+  const [values, found] = b.addMany('MaxPool', [first(b, x)], results, attributes(g))
+  const area = g.inHeight * g.inWidth
+  const planes = b.value(
+    [n, c, 1, 1],
+    'int32',
+    Int32Array.from({ length: n * c }, (_, i) => i * area),
+  )
+  const own = b.value(
+    [n, c, 1, 1],
+    'int32',
+    Int32Array.from(
+      { length: n * c },
+      (_, i) => (i % c) + (call.attrs.includeBatchInIndex ? Math.floor(i / c) * area * c : 0),
+    ),
+  )
+  const inPlane = b.binary('Sub', b.cast(found!, 'int32'), planes)
+  const places = b.binary('Add', b.binary('Mul', inPlane, b.scalar(c, 'int32')), own)
+  return [last(b, values!), last(b, places)]
+}
+
 /** Spreads each window's gradient evenly: a transposed convolution with a filter of ones, channel by channel. */
 const avgPoolGrad: Lowering = (call) => {
   const { b } = call
@@ -96,6 +127,7 @@ const avgPoolGrad: Lowering = (call) => {
 /** Pooling over two spatial axes, and its gradients. */
 export const POOL: LoweringTable = {
   MaxPool: forward('MaxPool'),
+  MaxPoolWithArgmax: maxPoolWithArgmax,
   AvgPool: forward('AveragePool'),
   MaxPoolGrad: maxPoolGrad,
   AvgPoolGrad: avgPoolGrad,

@@ -195,6 +195,13 @@ export const SHAPE: LoweringTable = {
     // Copies along axes of length one are a broadcast.
     return grows.some(Boolean) ? call.b.add('Tile', [x, call.b.ints(reps)], shape, x.type) : call.b.expand(x, shape)
   },
+  BroadcastArgs: (call) => {
+    const { b, outs } = call
+    const rank = outs[0]!.shape[0]!
+    // Missing leading dimensions count as one.
+    const [x, y] = [input(call, 's0'), input(call, 's1')].map((s) => b.pad(s, [[rank - s.shape[0]!, 0]], 1))
+    return b.where(b.compare('Equal', x!, b.scalar(1, 'int32')), y!, x!)
+  },
   DepthToSpace: depthToSpace,
   SpaceToBatchND: spaceToBatch,
   BatchToSpaceND: batchToSpace,
