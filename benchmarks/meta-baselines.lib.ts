@@ -72,7 +72,7 @@ export async function baselines(
   return out
 }
 
-/** Trains a net of its own for each task with Adam, twenty tasks batched: more would leave the cache. */
+/** Trains a net of its own for each task with Adam, at most twenty tasks batched, which bounds the memory. */
 async function fromScratch(
   net: MetaNet,
   tasks: readonly Task[],
