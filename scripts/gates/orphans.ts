@@ -92,10 +92,10 @@ function contractOf(checker: ts.TypeChecker, exported: Exported): RegExp | undef
   if (exported.kind === 'type') return undefined
   const type = checker.getTypeOfSymbol(exported.symbol)
   const has = (of: ts.Type, ...names: string[]): boolean => names.every((name) => of.getProperty(name) !== undefined)
-  if (has(type, 'id', 'version', 'open')) return /\btest\w*(?:Live|Snapshot|Optimizer|Causal)\w*\s*\(/
+  if (has(type, 'id', 'version', 'open')) return /\btest\w*(?:Live|Snapshot|Optimizer|Causal)\w*\s*(?:<[^()]*>)?\(/
   for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) {
     const result = signature.getReturnType()
-    if (has(result, 'ask', 'tell', 'snapshot')) return /\btestOptimizer\w*\s*\(/
+    if (has(result, 'ask', 'tell', 'snapshot')) return /\btestOptimizer\w*\s*(?:<[^()]*>)?\(/
   }
   return undefined
 }

@@ -19,8 +19,8 @@ export interface Convergence {
  *
  * const bowl = ([x]: Float64Array) => x! ** 2
  * const space = { dimension: 1, lower: -1, upper: 1 }
- * const a = await minimize(bowl, space, { evaluations: 60 })
- * const b = await minimize(bowl, space, { evaluations: 60, optimizer: jso, options: { maxEvaluations: 60 } })
+ * const a = await minimize(bowl, space, { evaluations: 100 })
+ * const b = await minimize(bowl, space, { evaluations: 100, optimizer: jso, options: { maxEvaluations: 100 } })
  * convergenceChart({ 'CMA-ES': a.history, jSO: b.history }).series.map(({ name }) => name) // => ['CMA-ES', 'jSO']
  * ```
  */

@@ -1,9 +1,11 @@
+import { createRng, samplePoint } from '@regimen/core'
 import {
   createLearningRule,
   evolveLearningRule,
   jso,
   type LearningRuleGenome,
   type LearningTask,
+  learningRuleSpace,
   scoreLearningRule,
 } from '@regimen/evolve'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +29,13 @@ const twoSteps = (genome: Partial<LearningRuleGenome>): number => {
   rule.step(theta, [-4])
   return theta[0]!
 }
+
+describe('learningRuleSpace', () => {
+  it('holds rules only: every point steps to a finite place', () => {
+    const rng = createRng('rules')
+    for (let i = 0; i < 200; i++) expect(twoSteps(samplePoint(learningRuleSpace, rng))).toSatisfy(Number.isFinite)
+  })
+})
 
 describe('createLearningRule', () => {
   // m₁ = 1, m̂₁ = 1/(1 − ½) = 2; m₂ = ½·1 + ½·(−4) = −1.5, m̂₂ = −1.5/(1 − ¼) = −2.
