@@ -15,7 +15,8 @@ import type { Fetched } from '@regimen/tensor'
 import type { UpdateCost } from './metrics.ts'
 import { reservoirReplay } from './replay/reservoir.ts'
 import { allFinite, type ReplayBuffer } from './replay/store.ts'
-import { openTrainer, type TrainerOptions } from './trainer.ts'
+import { openTrainer } from './trainer.ts'
+import type { TrainerOptions } from './trainer-types.ts'
 
 /** Refuses updates that make the learner worse at samples that it never learns. */
 export interface GateOptions {
