@@ -41,14 +41,14 @@ const ECHOES = [20, 40, 80]
 export default bench({
   name: 'meta-regimes',
   description:
-    'few-shot chart patterns that were never seen, and regime windows on simulator parameters that were never seen, against tuned baselines (--iterations, 6000 and 2000 by default, --tests 200; --part patterns or regimes alone)',
+    'few-shot chart patterns that were never seen, and regime windows on simulator parameters that were never seen, against tuned baselines (--iterations, 6000 and 4000 by default, --tests 200; --part patterns or regimes alone)',
   async run(context) {
     const tests = context.number('tests', 200)
     const part = context.args[context.args.indexOf('--part') + 1]
     const only = context.args.includes('--part') ? part : undefined
     const figures: Figures = {}
     if (only !== 'regimes') await patterns(context.number('iterations', 6000), tests, figures, context.log)
-    if (only !== 'patterns') await regimes(context.number('iterations', 2000), tests, figures, context.log)
+    if (only !== 'patterns') await regimes(context.number('iterations', 4000), tests, figures, context.log)
     return { figures }
   },
 })
