@@ -1,8 +1,33 @@
-import { schema } from '@regimen/core'
+import { type ArrayLeaf, type RngState, type Schema, schema } from '@regimen/core'
 import type { TensorLeaf } from '@regimen/tensor'
 
-/** What a trainer's snapshot must hold. */
-export function stateSchema(size: number, outputs: number, state: { readonly [slot: string]: TensorLeaf }) {
+type Vector = ArrayLeaf<'float32'>
+
+/** What a trainer's snapshot holds. */
+export type TrainerState = {
+  readonly vector: Vector
+  readonly rule: { readonly [slot: string]: Vector }
+  readonly rng: RngState
+  readonly importance: ArrayLeaf<'float64'> | null
+  readonly anchor: ArrayLeaf<'float64'> | null
+  readonly path: Vector | null
+  readonly start: Vector
+  readonly teacher: Vector | null
+  readonly taught: Vector | null
+  readonly tasks: number
+  readonly refused: number
+  readonly updates: number
+  readonly samples: number
+  readonly lambda: number
+  readonly heads: { readonly [task: string]: readonly number[] }
+}
+
+/** Its schema, for a net of so many parameters whose rule has this state. */
+export function stateSchema(
+  size: number,
+  outputs: number,
+  state: { readonly [slot: string]: TensorLeaf },
+): Schema<TrainerState> {
   const vector = schema.leaf('float32', [size])
   const vector64 = schema.nullable(schema.leaf('float64', [size]))
   const rule = Object.fromEntries(Object.entries(state).map(([slot, one]) => [slot, schema.leaf('float32', one.shape)]))
