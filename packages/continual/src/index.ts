@@ -12,10 +12,13 @@ export { prioritizedReplay } from './replay/prioritized.ts'
 export { reservoirReplay } from './replay/reservoir.ts'
 export { ringReplay } from './replay/ring.ts'
 export { growMlp } from './structure/grow.ts'
+export { openGrowingTrainer } from './structure/growing-trainer.ts'
 export { maskedRule } from './structure/masked-rule.ts'
+export { openModularNet } from './structure/modular-net.ts'
 export { openPackNet } from './structure/pack-net.ts'
 export { openProgressiveNet } from './structure/progressive-net.ts'
 export { pruneByMagnitude, regenerateWeights } from './structure/prune.ts'
+export { architectureSpace, buildArchitecture, searchArchitecture } from './structure/search-architecture.ts'
 export { openTrainer } from './trainer.ts'
 
 // Types.
@@ -35,8 +38,21 @@ export type { ReplayBuffer, ReplayDraw, ReplayOptions, ReplaySample } from './re
 export type { TaskData } from './rows.ts'
 export type { ConstraintStrategy, DistillStrategy, PenaltyStrategy, ReplayStrategy, Strategy } from './strategy.ts'
 export type { GrowOptions } from './structure/grow.ts'
+export type { GrowingTrainer, GrowingTrainerOptions, GrowthRule } from './structure/growing-trainer.ts'
+export type { ModularNet, ModularNetOptions, NetModule } from './structure/modular-net.ts'
 export type { PackNet, PackNetOptions } from './structure/pack-net.ts'
 export type { ProgressiveColumn, ProgressiveNet, ProgressiveNetOptions } from './structure/progressive-net.ts'
 export type { Pruned, PruneOptions, RegenerateOptions } from './structure/prune.ts'
+export type {
+  Architecture,
+  ArchitectureSearch,
+  ArchitectureShape,
+  ArchitectureSpace,
+  ArchitectureSpaceOptions,
+  ArchitectureTrial,
+  CellName,
+  JudgedTask,
+  SearchArchitectureOptions,
+} from './structure/search-architecture.ts'
 export type { TaskNet, TaskNetOptions } from './structure/task-net.ts'
 export type { StepReport, Trainer, TrainerOptions } from './trainer-types.ts'
