@@ -22,7 +22,7 @@ export interface Program {
 /** Lowers a recording for a device, simplifies it and writes the bytes. */
 export function writeProgram(trace: Trace, signature: Signature, device: DeviceName): Program {
   const started = systemClock.monotonic()
-  const { graph, packing } = packBorders(lower(trace))
+  const { graph, packing } = packBorders(lower(trace, device === 'gpu'))
   const lowered = systemClock.monotonic()
   const passes = optimize(graph)
   const plain = bordersOf(signature, trace)
