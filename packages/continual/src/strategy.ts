@@ -58,9 +58,11 @@ export interface ReplayStrategy {
   readonly bytes: number
   /**
    * What stays and what is drawn. `prioritized` draws by the last loss; `exemplars` are chosen by herding in the outputs when `learn`
-   * ends a task. @default 'reservoir'
+   * ends a task; `diverse` keeps samples whose gradients point in different directions. @default 'reservoir'
    */
-  readonly buffer?: 'ring' | 'reservoir' | 'balanced' | 'prioritized' | 'exemplars'
+  readonly buffer?: 'ring' | 'reservoir' | 'balanced' | 'prioritized' | 'exemplars' | 'diverse'
+  /** Remembered samples to which `diverse` compares the gradient of a new one, ≥ 1. @default 10 */
+  readonly compare?: number
   /** What `balanced` and `exemplars` give the same room: classes, or the groups of the data (regimes, tasks). @default 'group' */
   readonly by?: 'class' | 'group'
   /** Remembered samples in an update. @default the batch size */
@@ -129,6 +131,7 @@ export function checkStrategy(strategy: Strategy, likelihood: 'softmax' | 'gauss
   atLeast('replay.labels', replay?.labels)
   atLeast('replay.logits', replay?.logits)
   atLeast('replay.batch', replay?.batch, 1)
+  atLeast('replay.compare', replay?.compare, 1)
   check(
     replay?.by === undefined || replay.by === 'group' || (replay.by === 'class' && likelihood === 'softmax'),
     where,

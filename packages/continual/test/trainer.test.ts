@@ -45,6 +45,7 @@ const STRATEGIES: { readonly [name: string]: Strategy } = {
   er: { replay: { bytes: 4000 } },
   der: { replay: { bytes: 4000, logits: 0.5 } },
   'der++': { replay: { bytes: 4000, logits: 0.5, labels: 0.5, buffer: 'balanced' } },
+  gss: { replay: { bytes: 1000, buffer: 'diverse', compare: 4 } },
   gem: { constraint: { kind: 'gem', bytes: 2000 } },
   'a-gem': { constraint: { kind: 'a-gem', bytes: 4000 }, penalty: { kind: 'si', lambda: 0.1 } },
 }
