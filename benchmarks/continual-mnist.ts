@@ -21,17 +21,20 @@ const LAMBDAS: { readonly [method: string]: readonly number[] } = {
   ewc: [10, 30, 100],
   online_ewc: [10, 30, 100],
   si: [0.3, 1, 3],
+  kronecker_ewc: [1, 10, 100],
 }
 
 const METHODS: { readonly [name: string]: (tasks: number, lambda: number) => Strategy } = {
   none: () => ({}),
   ewc: (_, lambda) => ({ penalty: { kind: 'ewc', lambda } }),
   online_ewc: (_, lambda) => ({ penalty: { kind: 'ewc', lambda, anchors: 'latest', decay: 1 } }),
+  kronecker_ewc: (_, lambda) => ({ penalty: { kind: 'ewc', lambda, fisher: 'kronecker' } }),
   si: (_, lambda) => ({ penalty: { kind: 'si', lambda } }),
   lwf: () => ({ distill: { weight: 1 } }),
   a_gem: (tasks) => ({ constraint: { kind: 'a-gem', bytes: tasks * (MEMORY + 1600) } }),
   gem: () => ({ constraint: { kind: 'gem', bytes: MEMORY, batch: 128 } }),
   er: (tasks) => ({ replay: { bytes: tasks * MEMORY } }),
+  gradient_diverse: (tasks) => ({ replay: { bytes: tasks * (MEMORY + 1600), buffer: 'diverse' } }),
   der_plus_plus: (tasks) => ({ replay: { bytes: tasks * (MEMORY + 8000), logits: 0.5, labels: 1 } }),
 }
 

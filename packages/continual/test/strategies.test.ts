@@ -189,7 +189,7 @@ describe('replay', () => {
   it('diverse, keeps what pulls the other way though it is rare', async () => {
     const shareOfRare = async (buffer: 'diverse' | 'reservoir'): Promise<number> => {
       const trainer = open({ ...plane, rate: 1e-9, strategy: { replay: { bytes: 20 * 24, buffer } } })
-      for (let i = 0; i < 160; i++) {
+      for (let i = 0; i < 400; i++) {
         // Every sixteenth sample has the other label at the same place.
         const y = Array.from({ length: 8 }, (_, k) => (i % 2 === 0 && k === 3 ? 1 : 0))
         await trainer.step({ x: y.flatMap(() => [1, 0.5]), y, groups: y })
