@@ -95,7 +95,8 @@ const WHERE = 'continual/generative-replay'
  *
  * Choose it where samples must not be kept; where they may, `openTrainer` with replay is cheaper and better. Gotchas: the
  * generator needs far more epochs than the net, and what it draws badly is forgotten; errors add up with every task. For images
- * from 0 to 1 take `pixels: 'bernoulli'`. A class that a task brings is unknown to the generator before, so classes may come in any order.
+ * from 0 to 1 take `pixels: 'bernoulli'`. Classes may come in any order,
+ * and come again.
  *
  * ```ts
  * import { openGenerativeReplay } from '@regimen/continual'
