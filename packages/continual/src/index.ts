@@ -17,10 +17,13 @@ export { toGraphMl } from './skills/graph-ml.ts'
 export { skillNet } from './skills/skill-net.ts'
 export { openSkills } from './skills/skills.ts'
 export { growMlp } from './structure/grow.ts'
+export { openGrowingTrainer } from './structure/growing-trainer.ts'
 export { maskedRule } from './structure/masked-rule.ts'
+export { openModularNet } from './structure/modular-net.ts'
 export { openPackNet } from './structure/pack-net.ts'
 export { openProgressiveNet } from './structure/progressive-net.ts'
 export { pruneByMagnitude, regenerateWeights } from './structure/prune.ts'
+export { architectureSpace, buildArchitecture, searchArchitecture } from './structure/search-architecture.ts'
 export { openTrainer } from './trainer.ts'
 
 // Types.
@@ -55,8 +58,21 @@ export type {
 } from './skills/skill-types.ts'
 export type { ConstraintStrategy, DistillStrategy, PenaltyStrategy, ReplayStrategy, Strategy } from './strategy.ts'
 export type { GrowOptions } from './structure/grow.ts'
+export type { GrowingTrainer, GrowingTrainerOptions, GrowthRule } from './structure/growing-trainer.ts'
+export type { ModularNet, ModularNetOptions, NetModule } from './structure/modular-net.ts'
 export type { PackNet, PackNetOptions } from './structure/pack-net.ts'
 export type { ProgressiveColumn, ProgressiveNet, ProgressiveNetOptions } from './structure/progressive-net.ts'
 export type { Pruned, PruneOptions, RegenerateOptions } from './structure/prune.ts'
+export type {
+  Architecture,
+  ArchitectureSearch,
+  ArchitectureShape,
+  ArchitectureSpace,
+  ArchitectureSpaceOptions,
+  ArchitectureTrial,
+  CellName,
+  JudgedTask,
+  SearchArchitectureOptions,
+} from './structure/search-architecture.ts'
 export type { TaskNet, TaskNetOptions } from './structure/task-net.ts'
 export type { StepReport, Trainer, TrainerOptions } from './trainer-types.ts'
