@@ -3,6 +3,7 @@ export { evaluate } from './evaluate.ts'
 export { imaml } from './gradient/imaml.ts'
 export { anil, cavia, fomaml, maml, mamlPlusPlus, metaSgd } from './gradient/maml.ts'
 export { reptile } from './gradient/reptile.ts'
+export { matching } from './metric/matching.ts'
 export { prototypical } from './metric/prototypical.ts'
 export { modelFromSnapshot, modelToSnapshot } from './model.ts'
 export { chartPatternNames, chartPatterns } from './tasks/chart-patterns.ts'
@@ -37,6 +38,7 @@ export type {
   TaskLoss,
   Weights,
 } from './learner.ts'
+export type { MatchingOptions } from './metric/matching.ts'
 export type { PrototypicalOptions } from './metric/prototypical.ts'
 export type { Execution, InnerPoint, MetaModel } from './model.ts'
 export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
