@@ -4,6 +4,7 @@ export { evaluate } from './evaluate.ts'
 export { imaml } from './gradient/imaml.ts'
 export { anil, cavia, fomaml, maml, mamlPlusPlus, metaSgd } from './gradient/maml.ts'
 export { reptile } from './gradient/reptile.ts'
+export { mann } from './memory/mann.ts'
 export { ntm } from './memory/ntm.ts'
 export { prototypical } from './metric/prototypical.ts'
 export { modelFromSnapshot, modelToSnapshot } from './model.ts'
@@ -41,6 +42,7 @@ export type {
   TaskLoss,
   Weights,
 } from './learner.ts'
+export type { MannOptions } from './memory/mann.ts'
 export type { NtmOptions, NtmParams } from './memory/ntm.ts'
 export type { PrototypicalOptions } from './metric/prototypical.ts'
 export type { Execution, InnerPoint, MetaModel } from './model.ts'

@@ -5,7 +5,7 @@ import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
 import { readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
 import { attentionBlock, type BlockParams, logWeights, rootMeanSquareNorm } from './attention.ts'
 import { onePass } from './one-pass.ts'
-import { checkCounts, readAnswers, type TargetOptions, toldTargets, weightsOf } from './sets.ts'
+import { checkCounts, checkVectors, readAnswers, type TargetOptions, toldTargets, weightsOf } from './sets.ts'
 
 /** Options of {@link inContext}. */
 export interface InContextOptions extends TargetOptions {
@@ -104,12 +104,7 @@ export function inContext(options: InContextOptions): MetaLearner {
       const { leaves } = flattenTree<tf.Tensor>(params.encoder)
       changes?.push(...readChanges(leaves, leaves, updates))
     }
-    check(
-      features.rank === 3 && features.shape[2] === inputs,
-      where,
-      () => `samples must be vectors of ${inputs} numbers, got shape [${features.shape.slice(2).join(', ')}].`,
-      'Set inputs to the number of features, or pass an encoder.',
-    )
+    checkVectors(where, features, inputs)
     return sample.apply(params.sample, features)
   }
   const read = (params: InContextParams, set: SetTensors, changes?: StatisticChange[]): Context => {

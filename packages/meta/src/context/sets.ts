@@ -80,3 +80,13 @@ export function toldTargets(where: string, { ways, told }: Answers, y: tf.Tensor
 export function weightsOf({ x, weights }: SetTensors): tf.Tensor {
   return weights ?? tf.ones([x.shape[0]!, x.shape[1]!])
 }
+
+/** Fails unless samples are vectors of so many numbers, [T, n, inputs]. */
+export function checkVectors(where: string, x: tf.Tensor, inputs: number): void {
+  check(
+    x.rank === 3 && x.shape[2] === inputs,
+    where,
+    () => `samples must be vectors of ${inputs} numbers, got shape [${x.shape.slice(2).join(', ')}].`,
+    'Set inputs to the number of features, or embed them first.',
+  )
+}
