@@ -1,4 +1,5 @@
 export { averageProject, projectGradient } from './constraint/gem.ts'
+export { openGenerativeReplay } from './generative/generative-replay.ts'
 export { fisherDiagonal } from './importance/fisher.ts'
 export { kroneckerFisher } from './importance/kronecker.ts'
 export { kroneckerPenalty } from './importance/kronecker-penalty.ts'
@@ -15,6 +16,10 @@ export { prioritizedReplay } from './replay/prioritized.ts'
 export { reservoirReplay } from './replay/reservoir.ts'
 export { ringReplay } from './replay/ring.ts'
 export { spilledReplay } from './replay/spilled.ts'
+export { describeTask } from './skills/describe-task.ts'
+export { toGraphMl } from './skills/graph-ml.ts'
+export { skillNet } from './skills/skill-net.ts'
+export { openSkills } from './skills/skills.ts'
 export { growMlp } from './structure/grow.ts'
 export { openGrowingTrainer } from './structure/growing-trainer.ts'
 export { maskedRule } from './structure/masked-rule.ts'
@@ -28,6 +33,7 @@ export { openTrainer } from './trainer.ts'
 // Types.
 
 export type { ProjectOptions } from './constraint/gem.ts'
+export type { GenerativeReplay, GenerativeReplayOptions } from './generative/generative-replay.ts'
 export type { FisherOptions } from './importance/fisher.ts'
 export type { KroneckerFactor, KroneckerOptions } from './importance/kronecker.ts'
 export type { KroneckerPenaltyOptions } from './importance/kronecker-penalty.ts'
@@ -43,6 +49,20 @@ export type { PrioritizedOptions, PrioritizedReplay } from './replay/prioritized
 export type { SpillBlobs, SpilledReplay, SpilledReplayOptions } from './replay/spilled.ts'
 export type { ReplayBuffer, ReplayDraw, ReplayOptions, ReplaySample } from './replay/store.ts'
 export type { TaskData } from './rows.ts'
+export type { DescribeOptions } from './skills/describe-task.ts'
+export type { SkillEdge, SkillGraph, SkillNode } from './skills/graph.ts'
+export type { SkillNet, SkillNetOptions } from './skills/skill-net.ts'
+export type {
+  Added,
+  NewSkill,
+  RetrieveOptions,
+  Skill,
+  SkillLibrary,
+  SkillMatch,
+  SkillSamples,
+  SkillsOptions,
+  SkillVerdict,
+} from './skills/skill-types.ts'
 export type { ConstraintStrategy, DistillStrategy, PenaltyStrategy, ReplayStrategy, Strategy } from './strategy.ts'
 export type { GrowOptions } from './structure/grow.ts'
 export type { GrowingTrainer, GrowingTrainerOptions, GrowthRule } from './structure/growing-trainer.ts'

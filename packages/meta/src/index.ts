@@ -1,8 +1,12 @@
 export { adapt, openAdapter } from './adapt.ts'
+export { inContext } from './context/in-context.ts'
 export { evaluate } from './evaluate.ts'
 export { imaml } from './gradient/imaml.ts'
 export { anil, cavia, fomaml, maml, mamlPlusPlus, metaSgd } from './gradient/maml.ts'
 export { reptile } from './gradient/reptile.ts'
+export { mann } from './memory/mann.ts'
+export { ntm } from './memory/ntm.ts'
+export { matching } from './metric/matching.ts'
 export { prototypical } from './metric/prototypical.ts'
 export { modelFromSnapshot, modelToSnapshot } from './model.ts'
 export { chartPatternNames, chartPatterns } from './tasks/chart-patterns.ts'
@@ -20,6 +24,8 @@ export { tuneInner } from './tune.ts'
 // Types.
 
 export type { Adapted, Adapter, AdapterOptions, AdaptOptions, LayerChange, UncertainPrediction } from './adapt.ts'
+export type { InContextOptions } from './context/in-context.ts'
+export type { TargetOptions } from './context/sets.ts'
 export type { EvaluateOptions, Evaluation, MeanOverTasks } from './evaluate.ts'
 export type { ImamlOptions } from './gradient/imaml.ts'
 export type { AnilOptions, CaviaOptions, MamlOptions, MamlPlusPlusOptions } from './gradient/maml.ts'
@@ -37,6 +43,9 @@ export type {
   TaskLoss,
   Weights,
 } from './learner.ts'
+export type { MannOptions } from './memory/mann.ts'
+export type { NtmOptions, NtmParams } from './memory/ntm.ts'
+export type { MatchingOptions } from './metric/matching.ts'
 export type { PrototypicalOptions } from './metric/prototypical.ts'
 export type { Execution, InnerPoint, MetaModel } from './model.ts'
 export type { ChartPattern, ChartPatternOptions, ChartPatternSpec } from './tasks/chart-patterns.ts'
