@@ -8,6 +8,8 @@ import {
   matching,
   metaTrain,
   prototypical,
+  type RelationScale,
+  relation,
   reptile,
   sampleEpisodes,
   type Weights,
@@ -127,6 +129,7 @@ function plans(): { [name: string]: Plan } {
   for (const shots of [5, 1]) {
     comparing('prototypical', shots, (ways) => prototypical({ net: convolutional(), ways, embedding: EMBEDDING }))
     comparing('matching', shots, (ways) => matching({ net: convolutional(), ways, embedding: EMBEDDING }))
+    comparing('relation', shots, (ways) => relation({ ways, scales: [relating()] }))
     for (const ways of [5, 20]) {
       // Inner rates and steps of Finn et al. 2017, table in appendix A; fewer training steps with 20 classes.
       const inner = {
@@ -222,9 +225,27 @@ function chain(layers: readonly unknown[]): MetaNet {
 const scaled = (features: number): unknown[] => [batchNorm({ features }), activation('relu')]
 
 /** 28 → 14 → 7 → 4 → 2: four convolutions of stride 2, as MAML has them on Omniglot. */
-function blocks(): unknown[] {
+function blocks(count = 4): unknown[] {
   const layer = { outputs: FILTERS, window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
-  return [1, FILTERS, FILTERS, FILTERS].flatMap((inputs) => [conv2d({ ...layer, inputs }), ...scaled(FILTERS)])
+  return Array.from({ length: count }, (_, i) => [
+    conv2d({ ...layer, inputs: i === 0 ? 1 : FILTERS }),
+    ...scaled(FILTERS),
+  ]).flat()
+}
+
+/** Maps of 4 × 4 are compared, by one more convolution and two layers. */
+function relating(): RelationScale {
+  const layer = { window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
+  return {
+    net: chain(blocks(3)),
+    relation: chain([
+      conv2d({ ...layer, inputs: 2 * FILTERS, outputs: FILTERS }),
+      ...scaled(FILTERS),
+      flatten(),
+      dense({ inputs: EMBEDDING, outputs: 8, activation: 'relu', initializer: 'heUniform' }),
+      dense({ inputs: 8, outputs: 1 }),
+    ]),
+  }
 }
 
 const convolutional = (): MetaNet => chain([...blocks(), flatten()])

@@ -20,6 +20,7 @@ import {
   modelFromSnapshot,
   modelToSnapshot,
   prototypical,
+  relation,
   reptile,
   sampleFamily,
   sinusoids,
@@ -75,6 +76,7 @@ describe('eagerly and compiled alike', () => {
     reptile(one),
     prototypical({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, metric: 'mahalanobis' }),
     matching({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, context: 'full', processing: 2 }),
+    relation({ ways: 2, scales: [{ net: mlp({ sizes: [16, 4] }), relation: mlp({ sizes: [8, 1] }) }] }),
   ]
   for (const learner of learners) {
     test(learner.id, async () => {

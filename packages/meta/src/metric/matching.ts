@@ -3,7 +3,7 @@ import { logSumExp, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaLearner, MetaNet, Weights } from '../learner.ts'
 import { asContext, embedQuery, embedSupport, initContext, logWeights } from './full-context.ts'
-import { applyEmbedding, checkChoice, checkSizes, defineMetric, membersOf } from './metric.ts'
+import { applyEmbedding, checkChoice, checkSizes, defineMetric, membersOf, toUnit } from './metric.ts'
 
 /** Options of {@link matching}. */
 export interface MatchingOptions {
@@ -124,8 +124,6 @@ export function matching(options: MatchingOptions): MetaLearner {
     return tf.sub(cross, keys.rank === 3 ? tf.expandDims(square, 1) : square)
   }
 }
-
-const toUnit = (z: tf.Tensor): tf.Tensor => tf.mul(z, tf.rsqrt(tf.add(tf.sum(tf.square(z), -1, true), 1e-12)))
 
 /** Gives a single task an axis for the time of a function of batches. */
 function withTasks(z: tf.Tensor, fn: (batch: tf.Tensor) => tf.Tensor): tf.Tensor {

@@ -146,6 +146,11 @@ export function nearness(z: tf.Tensor, { centres, counts }: ClassMeans): tf.Tens
   return tf.add(tf.mul(cross, 2), centres.rank === 3 ? tf.expandDims(shift, 1) : shift)
 }
 
+/** Brings vectors to length 1. */
+export function toUnit(z: tf.Tensor): tf.Tensor {
+  return tf.mul(z, tf.rsqrt(tf.add(tf.sum(tf.square(z), -1, true), 1e-12)))
+}
+
 /** Fails unless the sizes that all comparing learners take are right. */
 export function checkSizes(where: string, sizes: { readonly [name: string]: number }): void {
   for (const [name, value] of Object.entries(sizes)) {
