@@ -1,4 +1,6 @@
 import {
+  fisherDiagonal,
+  maskedRule,
   openPackNet,
   openProgressiveNet,
   openTrainer,
@@ -6,7 +8,7 @@ import {
   type TaskNet,
   type UpdateCost,
 } from '@regimen/continual'
-import { mlp } from '@regimen/tensor'
+import { adam, mlp } from '@regimen/tensor'
 import '@tensorflow/tfjs'
 import { type Digits, digits, PIXELS, pair } from './continual-mnist.lib.ts'
 import { type BenchResult, bench } from './harness.ts'
@@ -42,29 +44,58 @@ async function followTold(net: TaskNet, { train, test, epochs }: Run) {
   return { accuracy, changed, cost }
 }
 
-/** Class-incremental with replay; half of the weights pruned at the end, without any training after it. */
+/** Ways to prune half of the weights: how they are ranked, and whether what remains is retrained on the memory of replay. */
+const PRUNINGS = {
+  layer: { note: 'the same share of every layer by size, no training after it' },
+  net: { scope: 'net', note: 'all weights ranked together by size, no training after it' },
+  importance: {
+    scope: 'net',
+    weigh: true,
+    note: 'all weights ranked together by w² F, F on the memory, no training after it',
+  },
+  retrained: {
+    retrain: 3,
+    note: 'by size, then three passes of the 1,000 remembered samples through maskedRule (Han et al. 2015)',
+  },
+} as const
+
+/** Class-incremental with replay; half of the weights pruned at the end in every way. */
 async function followPruned({ train, test, epochs }: Run, seed: string) {
   const bytes = 1000 * (4 * (PIXELS + 1) + 4)
   const net = mlp({ sizes: [PIXELS, ...HIDDEN, 10] })
   const trainer = openTrainer({ ...shared, net, seed, resetRule: false, strategy: { replay: { bytes } } })
   for (const k of TASKS) await trainer.learn(pair(train, k, 'class'), { epochs })
   const whole = await trainer.accuracy(test)
-  const pruned = openTrainer({ ...shared, net, ...pruneByMagnitude(trainer.params(), { share: 0.5 }) })
-  const half = await pruned.accuracy(test)
+  const params = trainer.params()
+  const memory = trainer.replay!.draw(1000)
+  const importance = await fisherDiagonal(net, { params, samples: { x: memory.x, width: PIXELS }, outputs: 10 })
+  const half: { [way: string]: number } = {}
+  for (const [name, way] of Object.entries(PRUNINGS)) {
+    const pruned = pruneByMagnitude(params, {
+      share: 0.5,
+      ...('scope' in way ? { scope: way.scope } : {}),
+      ...('weigh' in way ? { importance } : {}),
+    })
+    const lean = openTrainer({ ...shared, net, params: pruned.params, rule: maskedRule(adam(), pruned.mask), seed })
+    if ('retrain' in way) await lean.learn(memory, { epochs: way.retrain })
+    half[name] = await lean.accuracy(test)
+    await lean.dispose()
+  }
   await trainer.dispose()
-  await pruned.dispose()
   return { whole, half }
 }
 
 export default bench({
   name: 'continual-structure',
   description:
-    'split MNIST: nets that are told the task (accuracy, changed bits, memory, samples) and what pruning half of a net costs',
+    'split MNIST: nets that are told the task (accuracy, changed bits, memory, samples) and what pruning half of a net costs. --only NAME runs pack_net, progressive or pruned alone',
   async run(context): Promise<BenchResult> {
     const [train, test] = [digits(context, 'train10k'), digits(context, 'test10k')]
     if (!train || !test) return { figures: { skipped: 'no digits found; set REGIMEN_DATA' } }
     const run: Run = { train, test, epochs: context.number('epochs', 5) }
     const seeds = context.number('seeds', 3)
+    const at = context.args.indexOf('--only')
+    const only = context.args.find((arg) => arg.startsWith('--only='))?.slice(7) ?? context.args[at < 0 ? -1 : at + 1]
     const results: { [name: string]: number[] } = {}
     const add = (name: string, value: number): void => {
       results[name] = [...(results[name] ?? []), value]
@@ -76,22 +107,25 @@ export default bench({
         progressive: () => openProgressiveNet({ ...shared, seed, hidden: HIDDEN }),
       }
       for (const [name, open] of Object.entries(nets)) {
+        if (only !== undefined && only !== name) continue
         const { accuracy, changed, cost } = await followTold(open(), run)
         add(`task_${name}`, accuracy)
         add(`changed_outputs_${name}`, changed)
         costs[name] = cost
         context.log(`${name}/${seed}: ${accuracy.toFixed(4)}, ${changed} changed outputs`)
       }
+      if (only !== undefined && only !== 'pruned') continue
       const { whole, half } = await followPruned(run, String(seed))
       add('class_er', whole)
-      add('class_er_pruned_50', half)
-      add('points_lost_by_pruning', 100 * (whole - half))
-      context.log(`er/${seed}: ${whole.toFixed(4)}, half of it ${half.toFixed(4)}`)
+      for (const [way, accuracy] of Object.entries(half)) add(`points_lost_${way}`, 100 * (whole - accuracy))
+      context.log(`er/${seed}: ${whole.toFixed(4)}, half of it ${JSON.stringify(half)}`)
     }
     const figures: { [name: string]: number | { value: number; note: string } } = {}
     for (const [name, values] of Object.entries(results)) {
       const value = values.reduce((sum, one) => sum + one, 0) / values.length
-      figures[name] = { value, note: `${seeds} seeds, ${Math.min(...values)} to ${Math.max(...values)}` }
+      const way = PRUNINGS[name.replace('points_lost_', '') as keyof typeof PRUNINGS]
+      const note = `${seeds} seeds, ${Math.min(...values)} to ${Math.max(...values)}${way ? `; ${way.note}` : ''}`
+      figures[name] = { value, note }
     }
     for (const [name, { bytes, samples, updates, seconds }] of Object.entries(costs)) {
       figures[`megabytes_${name}`] = bytes / 1e6

@@ -1,5 +1,6 @@
 import { check } from '@regimen/core'
-import { type HeatMap, heatMap, type LineChart, lineChart } from '@regimen/report'
+import { type HeatMap, heatMap, type LineChart, lineChart, type ScatterChart, scatterChart } from '@regimen/report'
+import type { SkillGraph } from './skills/graph.ts'
 
 /** Options of the charts. */
 export interface ContinualChartOptions {
@@ -74,6 +75,36 @@ export function forgettingChart(matrix: readonly ArrayLike<number>[], options: C
       { name: 'mean accuracy', y: accuracy, points: true },
       { name: 'mean forgetting', y: forgotten, points: true },
     ],
+  })
+}
+
+/**
+ * Draws a library of skills as a graph: a point a skill, placed so that near ones have like descriptors, larger the more
+ * samples it was judged by; skills that decayed are a group of their own, and a line joins skills that are linked.
+ *
+ * ```ts
+ * import { skillsChart } from '@regimen/continual/charts'
+ *
+ * const skill = { kind: 'regime' as const, x: 0, y: 0, added: 0, judged: 9, loss: 0.5, evidence: 1, absorbed: [], metrics: {} }
+ * const nodes = [{ ...skill, name: 'calm', decayed: false }, { ...skill, name: 'panic', x: 2, decayed: true }]
+ * const edge = { source: 'calm', target: 'panic', kind: 'similar' as const, distance: 2, similarity: 1 / 3 }
+ * const chart = skillsChart({ nodes, edges: [edge] })
+ * chart.groups // => ['regime', 'decayed']
+ * chart.links // => [[0, 1]]
+ * ```
+ */
+export function skillsChart(graph: SkillGraph, options: { readonly title?: string } = {}): ScatterChart {
+  const { nodes, edges } = graph
+  const places = new Map(nodes.map(({ name }, i) => [name, i]))
+  return scatterChart({
+    title: options.title ?? 'Skills, by likeness',
+    description: 'Distances in the plane are near those of the descriptors.',
+    x: nodes.map(({ x }) => x),
+    y: nodes.map(({ y }) => y),
+    labels: nodes.map(({ name, loss, judged }) => `${name}: loss ${Number(loss.toPrecision(3))}, ${judged} judged`),
+    groups: nodes.map(({ kind, decayed }) => (decayed ? 'decayed' : kind)),
+    weights: nodes.map(({ judged }) => judged + 1),
+    links: edges.map(({ source, target }) => [places.get(source)!, places.get(target)!] as const),
   })
 }
 

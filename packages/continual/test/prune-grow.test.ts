@@ -32,6 +32,26 @@ describe('pruneByMagnitude', () => {
     expect(() => pruneByMagnitude([leaf([1, 1], Number.NaN)], { share: 0.5 })).toThrow('finite float32')
   })
 
+  it('ranks all layers together, or by what the loss is expected to rise', () => {
+    const params = [{ kernel: leaf([2, 2], 5, -4, 1, -3), bias: leaf([2], 9, 9) }, { kernel: leaf([2, 1], 0.5, 2) }]
+    // Of 5, 4, 1, 3 and 0.5, 2 the three largest are 5, 4, 3: the second layer loses all.
+    expect([...pruneByMagnitude(params, { share: 0.5, scope: 'net' }).mask]).toEqual([1, 1, 0, 1, 1, 1, 0, 0])
+    // w² Ω: 25·0, 16·0.1, 1·4, 9·0.1 = 0, 1.6, 4, 0.9 and 0.25·40, 4·0 = 10, 0. The biases' count for nothing.
+    const importance = [0, 0.1, 4, 0.1, 9, 9, 40, 0]
+    expect([...pruneByMagnitude(params, { share: 0.5, importance }).mask]).toEqual([0, 1, 1, 0, 1, 1, 1, 0])
+    expect([...pruneByMagnitude(params, { share: 0.5, importance, scope: 'net' }).mask]).toEqual([
+      0, 1, 1, 0, 1, 1, 1, 0,
+    ])
+    // A sixth of six is one: the one of size 0, which is the first of them.
+    const one = pruneByMagnitude(params, { share: 1 / 6, importance, scope: 'net' })
+    expect(one.mask.reduce((a, b) => a + b)).toBe(7)
+    expect(() => pruneByMagnitude(params, { share: 0.5, importance: [1] })).toThrow(
+      'importance must hold 8 numbers, got 1',
+    )
+    expect(() => pruneByMagnitude(params, { share: 0.5, importance: importance.map((x) => -x) })).toThrow('at least 0')
+    expect(() => pruneByMagnitude(params, { share: 0.5, scope: 'all' as 'net' })).toThrow('layer or net, got "all"')
+  })
+
   it('leaves a net that learns on with what is left', { timeout: 30_000 }, async () => {
     const options = { net: mlp({ sizes: [2, 24, 2] }), inputs: 2, outputs: 2, rate: 0.02, seed: 1 }
     const data = contradicting(1, 256, 1)

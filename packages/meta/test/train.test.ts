@@ -14,6 +14,7 @@ import {
   type MetaTrainOptions,
   maml,
   mamlPlusPlus,
+  matching,
   metaSgd,
   metaTrain,
   modelFromSnapshot,
@@ -73,6 +74,7 @@ describe('eagerly and compiled alike', () => {
     imaml({ ...one, solverSteps: 2 }),
     reptile(one),
     prototypical({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, metric: 'mahalanobis' }),
+    matching({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, context: 'full', processing: 2 }),
   ]
   for (const learner of learners) {
     test(learner.id, async () => {

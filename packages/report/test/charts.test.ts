@@ -103,6 +103,11 @@ describe('constructors', () => {
       '[report/scatter-chart] y has 0 values, expected 1.',
     ],
     [
+      'a link to nowhere',
+      () => scatterChart({ title: 'a', x: [1], y: [1], links: [[0, 1]] }),
+      '[report/scatter-chart] links must name two of the 1 points, got [0, 1].',
+    ],
+    [
       'bars without categories',
       () => barChart({ title: 'a', categories: [], series: [{ name: 's', values: [1] }] }),
       '[report/bar-chart] series[0].values has 1 values, expected 0.',

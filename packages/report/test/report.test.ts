@@ -217,6 +217,16 @@ describe('drawing', () => {
     ).figures
     expect(figure?.data[0]?.x).toEqual([1])
   })
+
+  test('links join their points by lines of their own, below the points', async () => {
+    const links = [
+      [0, 2],
+      [2, 1],
+    ] as const
+    const [figure] = payloadOf(await render(scatterChart({ title: 's', x: [1, 2, 3], y: [4, 5, 6], links }))).figures
+    expect(figure?.data[0]).toMatchObject({ mode: 'lines', x: [1, 3, null, 3, 2, null], y: [4, 6, null, 6, 5, null] })
+    expect(figure?.data[1]?.mode).toBe('markers')
+  })
 })
 
 describe('plain HTML', () => {

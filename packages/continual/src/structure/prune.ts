@@ -12,16 +12,26 @@ export interface Pruned<T> {
 
 /** Options of {@link pruneByMagnitude}. */
 export interface PruneOptions {
-  /** Share of the weights in use that is set to zero in every layer, 0 up to 1 (not included). */
+  /** Share of the weights in use that is set to zero, 0 up to 1 (not included). */
   share: number
+  /**
+   * `layer` takes the share from every layer by itself; `net` ranks all weights together, so that large layers, whose weights are
+   * small and many, give more. @default 'layer'
+   */
+  scope?: 'layer' | 'net'
+  /**
+   * Importance of every parameter, at least 0, as `fisherDiagonal` measures it: weights are ranked by w² Ω, what the loss is
+   * expected to rise without them, instead of by size. @default all alike
+   */
+  importance?: ArrayLike<number>
   /** What was in use before, as an earlier pruning gave it. @default all */
   mask?: ArrayLike<number>
 }
 
 /**
- * Sets the weights that are smallest in size to zero, the same share in every layer; biases and norms (fewer than two axes) stay.
- * Open a trainer with the parameters and `maskedRule(rule, mask)` to go on training what is left. To use the room again take
- * `regenerateWeights`. Pruning in steps with training between them costs less than pruning at once.
+ * Sets the weights that are smallest in size to zero, or with an importance those with the smallest w² Ω; biases and norms (fewer
+ * than two axes) stay. Open a trainer with the parameters and `maskedRule(rule, mask)` and learn remembered samples for an epoch or
+ * two: that wins back most of what pruning cost. To use the room again take `regenerateWeights`.
  *
  * ```ts
  * import { pruneByMagnitude } from '@regimen/continual'
@@ -30,19 +40,25 @@ export interface PruneOptions {
  * Array.from(pruneByMagnitude({ kernel }, { share: 0.5 }).mask) // => [1, 0, 0, 1]
  * ```
  *
- * Reference: Han et al. 2015.
+ * References: Han et al. 2015 (pruning and retraining); LeCun, Denker and Solla 1989 (w² Ω).
  */
 export function pruneByMagnitude<T>(params: T, options: PruneOptions): Pruned<T> {
   const where = 'continual/prune-by-magnitude'
-  const { share } = options
+  const { share, scope = 'layer', importance } = options
   check(share >= 0 && share < 1, where, () => `share must be from 0 up to 1, got ${describe(share)}.`)
+  check(scope === 'layer' || scope === 'net', where, () => `scope must be layer or net, got ${describe(scope)}.`)
   const { leaves, structure } = flattenTree<TensorLeaf>(params)
   const mask = maskOf(leaves, options.mask, where)
-  const made = eachLayer(leaves, mask, (data, part) => {
-    const used = placesOf(part, 1)
-    const kept = new Set(largest(data, used, used.length - Math.round(share * used.length)))
-    for (const i of used) {
-      if (kept.has(i)) continue
+  const scores = scoresOf(leaves, importance, where)
+  const keep = (places: readonly number[]) => largest(scores, places, places.length - Math.round(share * places.length))
+  const layers: number[][] = []
+  eachLayer(leaves, mask, (_, part, at) => {
+    layers.push(placesOf(part, 1).map((i) => at + i))
+  })
+  const kept = new Set(scope === 'net' ? keep(layers.flat()) : layers.flatMap(keep))
+  const made = eachLayer(leaves, mask, (data, part, at) => {
+    for (const i of placesOf(part, 1)) {
+      if (kept.has(at + i)) continue
       data[i] = 0
       part[i] = 0
     }
@@ -117,6 +133,26 @@ function eachLayer(
     at += data.length
     return { dtype: 'float32' as const, shape: leaf.shape, data }
   })
+}
+
+/** |w| √Ω of every parameter, which ranks as w² Ω does. */
+function scoresOf(
+  leaves: readonly TensorLeaf[],
+  importance: ArrayLike<number> | undefined,
+  where: string,
+): Float64Array {
+  const scores = Float64Array.from(leaves.flatMap((leaf) => Array.from(leaf.data as Float32Array)))
+  if (!importance) return scores
+  check(
+    importance.length === scores.length,
+    where,
+    () => `importance must hold ${scores.length} numbers, got ${importance.length}.`,
+  )
+  for (let i = 0; i < scores.length; i++) {
+    check(importance[i]! >= 0, where, () => `importance must be at least 0, got ${importance[i]} at ${i}.`)
+    scores[i]! *= Math.sqrt(importance[i]!)
+  }
+  return scores
 }
 
 function maskOf(leaves: readonly TensorLeaf[], mask: ArrayLike<number> | undefined, where: string): Float32Array {

@@ -99,6 +99,39 @@ export function createGaussianEngine<Options extends GaussianOptions>(
   }
 }
 
+/**
+ * A distribution with a deviation of its own for each coordinate. `move` takes Σ w_k·z_k and Σ w_k·(z_k² − 1) of a coordinate, with
+ * the weights by rank, and returns by how much its mean moves and by what factor its deviation changes.
+ */
+export function separable(
+  { n, scale, sigma }: GaussianSetting,
+  weights: Float64Array,
+  move: (toMean: number, toSigma: number, i: number, deviation: number, count: number, out: Float64Array) => void,
+): Distribution {
+  const deviation = scale.map((one) => one * sigma)
+  const change = new Float64Array(2)
+  return {
+    state: { deviation },
+    step(z, out) {
+      for (let i = 0; i < n; i++) out[i] = deviation[i]! * z[i]!
+    },
+    learn(z, order, count, mean) {
+      for (let i = 0; i < n; i++) {
+        let toMean = 0
+        let toSigma = 0
+        for (let k = 0; k < count; k++) {
+          const one = z[order[k]! * n + i]!
+          toMean += weights[k]! * one
+          toSigma += weights[k]! * (one * one - 1)
+        }
+        move(toMean, toSigma, i, deviation[i]!, count, change)
+        mean[i]! += change[0]!
+        deviation[i]! *= change[1]!
+      }
+    },
+  }
+}
+
 /** Utilities of natural evolution strategies by rank: log-shaped, summing to 0. */
 export function utilities(count: number): Float64Array {
   const u = Float64Array.from({ length: count }, (_, k) => Math.max(0, Math.log(count / 2 + 1) - Math.log(k + 1)))

@@ -5,6 +5,7 @@ import {
   type Distribution,
   type GaussianOptions,
   type GaussianSetting,
+  separable,
 } from './gaussian.ts'
 
 /** Options of {@link openAiEs} and {@link pgpe}. */
@@ -84,55 +85,33 @@ export const pgpe: SearchFactory<MirroredOptions> = /* @__PURE__ */ defineSearch
   },
 )
 
-function adamDistribution({ n, size, scale, sigma }: GaussianSetting, rate: number, decay: number): Distribution {
-  const deviation = scale.map((one) => one * sigma)
-  const first = new Float64Array(n)
-  const second = new Float64Array(n)
+function adamDistribution(setting: GaussianSetting, rate: number, decay: number): Distribution {
+  const first = new Float64Array(setting.n)
+  const second = new Float64Array(setting.n)
   const steps = new Float64Array(1)
-  const ranks = centredRanks(size)
+  const shared = separable(setting, centredRanks(setting.size), (toMean, _, i, deviation, count, out) => {
+    const t = steps[0]!
+    const gradient = toMean / count
+    first[i] = 0.9 * first[i]! + 0.1 * gradient
+    second[i] = 0.99 * second[i]! + 0.01 * gradient * gradient
+    const m = first[i]! / (1 - 0.9 ** t)
+    const v = second[i]! / (1 - 0.99 ** t)
+    out[0] = (rate * deviation * m) / (Math.sqrt(v) + 1e-8)
+    out[1] = decay
+  })
   return {
-    state: { deviation, first, second, steps },
-    step(z, out) {
-      for (let i = 0; i < n; i++) out[i] = deviation[i]! * z[i]!
-    },
+    ...shared,
+    state: { ...shared.state, first, second, steps },
     learn(z, order, count, mean) {
-      const t = ++steps[0]!
-      for (let i = 0; i < n; i++) {
-        let gradient = 0
-        for (let k = 0; k < count; k++) gradient += ranks[k]! * z[order[k]! * n + i]!
-        gradient /= count
-        first[i] = 0.9 * first[i]! + 0.1 * gradient
-        second[i] = 0.99 * second[i]! + 0.01 * gradient * gradient
-        const m = first[i]! / (1 - 0.9 ** t)
-        const v = second[i]! / (1 - 0.99 ** t)
-        mean[i]! += (rate * deviation[i]! * m) / (Math.sqrt(v) + 1e-8)
-        deviation[i]! *= decay
-      }
+      steps[0]!++
+      shared.learn(z, order, count, mean)
     },
   }
 }
 
-function pgpeDistribution({ n, size, scale, sigma }: GaussianSetting, rate: number, sigmaRate: number): Distribution {
-  const deviation = scale.map((one) => one * sigma)
-  const ranks = centredRanks(size)
-  return {
-    state: { deviation },
-    step(z, out) {
-      for (let i = 0; i < n; i++) out[i] = deviation[i]! * z[i]!
-    },
-    learn(z, order, count, mean) {
-      for (let i = 0; i < n; i++) {
-        let toMean = 0
-        let toSigma = 0
-        for (let k = 0; k < count; k++) {
-          const one = z[order[k]! * n + i]!
-          toMean += ranks[k]! * one
-          toSigma += ranks[k]! * (one * one - 1)
-        }
-        // 4/λ makes the step about one deviation on a slope, whatever λ is.
-        mean[i]! += rate * deviation[i]! * (4 / count) * toMean * 2
-        deviation[i]! *= Math.exp(Math.min(0.3, Math.max(-0.3, (sigmaRate * 4 * toSigma) / count)))
-      }
-    },
-  }
-}
+const pgpeDistribution = (setting: GaussianSetting, rate: number, sigmaRate: number): Distribution =>
+  separable(setting, centredRanks(setting.size), (toMean, toSigma, _, deviation, count, out) => {
+    // 4/λ makes the step about one deviation on a slope, whatever λ is.
+    out[0] = rate * deviation * (4 / count) * toMean * 2
+    out[1] = Math.exp(Math.min(0.3, Math.max(-0.3, (sigmaRate * 4 * toSigma) / count)))
+  })

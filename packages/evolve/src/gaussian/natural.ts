@@ -5,6 +5,7 @@ import {
   type Distribution,
   type GaussianOptions,
   type GaussianSetting,
+  separable,
   utilities,
 } from './gaussian.ts'
 
@@ -60,29 +61,12 @@ export const snes: SearchFactory<GaussianOptions> = /* @__PURE__ */ defineSearch
   (setting) => createGaussianEngine(setting, false, popular, separableDistribution),
 )
 
-function separableDistribution({ n, size, scale, sigma }: GaussianSetting): Distribution {
-  const deviation = scale.map((one) => one * sigma)
-  const u = utilities(size)
-  const rate = (3 + Math.log(n)) / (5 * Math.sqrt(n))
-  return {
-    state: { deviation },
-    step(z, out) {
-      for (let i = 0; i < n; i++) out[i] = deviation[i]! * z[i]!
-    },
-    learn(z, order, count, mean) {
-      for (let i = 0; i < n; i++) {
-        let toMean = 0
-        let toSigma = 0
-        for (let k = 0; k < count; k++) {
-          const one = z[order[k]! * n + i]!
-          toMean += u[k]! * one
-          toSigma += u[k]! * (one * one - 1)
-        }
-        mean[i]! += deviation[i]! * toMean
-        deviation[i]! *= Math.exp((rate / 2) * toSigma)
-      }
-    },
-  }
+function separableDistribution(setting: GaussianSetting): Distribution {
+  const rate = (3 + Math.log(setting.n)) / (5 * Math.sqrt(setting.n))
+  return separable(setting, utilities(setting.size), (toMean, toSigma, _, deviation, __, out) => {
+    out[0] = deviation * toMean
+    out[1] = Math.exp((rate / 2) * toSigma)
+  })
 }
 
 function fullDistribution({ n, size, scale, sigma }: GaussianSetting): Distribution {

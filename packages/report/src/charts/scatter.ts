@@ -21,6 +21,8 @@ export interface ScatterChartOptions extends FigureOptions {
   readonly diagonal?: boolean
   /** Connects the points of a group in their order. @default false */
   readonly connect?: boolean
+  /** Thin lines between two points each, by index: the edges of a graph. @default none */
+  readonly links?: readonly (readonly [from: number, to: number])[]
   readonly xTitle?: string
   readonly yTitle?: string
   /** @default 'number' */
@@ -47,7 +49,7 @@ const WHERE = 'report/scatter-chart'
 
 /**
  * Describes points in the plane, by group: a Pareto front, trials of a study, clusters of features, a calibration curve
- * (`diagonal` and `connect`). Points with a non-finite coordinate are left out. Choose {@link lineChart} when x is an
+ * (`diagonal` and `connect`), a graph (`links`). Points with a non-finite coordinate are left out. Choose {@link lineChart} when x is an
  * ordered axis, {@link parallelCoordinates} for more than two dimensions.
  *
  * ```ts
@@ -72,6 +74,12 @@ export function scatterChart(options: ScatterChartOptions): ScatterChart {
     WHERE,
     () => `maxPoints must be an integer from 1, got ${describe(maxPoints)}.`,
   )
+  for (const link of options.links ?? [])
+    check(
+      link.length === 2 && link.every((i) => Number.isInteger(i) && i >= 0 && i < options.x.length),
+      WHERE,
+      () => `links must name two of the ${options.x.length} points, got ${describe(link)}.`,
+    )
   return { ...options, kind: 'scatter' }
 }
 
@@ -79,6 +87,7 @@ export function scatterFigure(chart: ScatterChart, palette: Palette): Figure {
   const figure = new FigureBuilder(palette)
   const panel = figure.panel(axis(chart.yTitle, chart.yFormat, chart.yScale))
   if (chart.diagonal) drawDiagonal(chart, figure, panel.y)
+  if (chart.links?.length) drawLinks(chart, chart.links, figure, panel.y)
   for (const [group, indices] of groupPoints(chart)) {
     const color = group ? palette.of(group) : '@c0'
     const sizes = weights(chart, indices)
@@ -143,6 +152,25 @@ function drawDiagonal(chart: ScatterChart, figure: FigureBuilder, y: string): vo
   const line = { color: '@muted', width: 1.2, dash: 'dash' }
   const ends = [cell(low), cell(high)]
   figure.trace({ type: 'scatter', mode: 'lines', x: ends, y: ends, yaxis: y, line, hoverinfo: 'skip' })
+}
+
+function drawLinks(
+  chart: ScatterChart,
+  links: NonNullable<ScatterChart['links']>,
+  figure: FigureBuilder,
+  y: string,
+): void {
+  const ends = (values: Numbers) => links.flatMap(([from, to]) => [cell(values[from]), cell(values[to]), null])
+  const line = { color: '@muted', width: 1 }
+  figure.trace({
+    type: 'scatter',
+    mode: 'lines',
+    x: ends(chart.x),
+    y: ends(chart.y),
+    yaxis: y,
+    line,
+    hoverinfo: 'skip',
+  })
 }
 
 function hover(chart: ScatterChart, group: string, i: number): string {

@@ -50,7 +50,13 @@ async function operationsOf(kernel: string): Promise<string[]> {
       for (const [name, id] of Object.entries(node.inputs)) {
         values[name] = b.value(trace.values[id]!.shape, trace.values[id]!.dtype)
       }
-      LOWERINGS[kernel]!({ b, inputs: values, attrs: node.attrs, outs: node.outputs.map((id) => trace.values[id]!) })
+      LOWERINGS[kernel]!({
+        b,
+        inputs: values,
+        attrs: node.attrs,
+        gpu: false,
+        outs: node.outputs.map((id) => trace.values[id]!),
+      })
       for (const { op } of b.nodes) found.add(op)
     }
   }
