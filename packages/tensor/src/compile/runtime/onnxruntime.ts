@@ -71,7 +71,8 @@ function sessionOptions(options: SessionOptions, provider: string): Ort.Inferenc
     executionMode: 'sequential',
     // Level 'all' chooses memory layouts for this very processor, which a file must not.
     graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
-    logSeverityLevel: 3,
+    // What fails is thrown; the log would say it a second time.
+    logSeverityLevel: 4,
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   }
