@@ -19,8 +19,9 @@ import {
 } from '@regimen/meta'
 import { conv1d, cosineDecay, dense, mlp, sequential, softmaxCrossEntropy, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
-import { bench, type Figure } from './harness.ts'
+import { type BenchContext, bench, type Figure } from './harness.ts'
 import { baselines, mean, paired } from './meta-baselines.lib.ts'
+import { compareLearners, contestants } from './meta-learners.lib.ts'
 
 type Figures = { [name: string]: Figure }
 
@@ -37,18 +38,22 @@ const UNSEEN: readonly ChartPattern[] = [
 /** Bars over which a moment is described, up to the 80 that the family looks back by default. */
 const HORIZONS = [3, 6, 10, 15, 20, 30, 40, 60, 80]
 const ECHOES = [20, 40, 80]
+/** Features of a moment. */
+const WIDTH = 2 * HORIZONS.length + ECHOES.length + 2
 
 export default bench({
   name: 'meta-regimes',
   description:
-    'few-shot chart patterns that were never seen, and regime windows on simulator parameters that were never seen, against tuned baselines (--iterations, 6000 and 4000 by default, --tests 200; --part patterns or regimes alone)',
+    'few-shot chart patterns that were never seen, and regime windows on simulator parameters that were never seen, against tuned baselines (--iterations, 6000 and 4000 by default, --tests 200; --part patterns, regimes or learners alone; for learners --only NAME,NAME and --out=FILE, which keeps what is trained and goes on from it)',
   async run(context) {
     const tests = context.number('tests', 200)
     const part = context.args[context.args.indexOf('--part') + 1]
     const only = context.args.includes('--part') ? part : undefined
     const figures: Figures = {}
-    if (only !== 'regimes') await patterns(context.number('iterations', 6000), tests, figures, context.log)
-    if (only !== 'patterns') await regimes(context.number('iterations', 4000), tests, figures, context.log)
+    const wants = (name: string): boolean => only === undefined || only === name
+    if (wants('patterns')) await patterns(context.number('iterations', 6000), tests, figures, context.log)
+    if (wants('regimes')) await regimes(context.number('iterations', 4000), tests, figures, context.log)
+    if (wants('learners')) Object.assign(figures, await learners(context, tests))
     return { figures }
   },
 })
@@ -126,12 +131,8 @@ async function patterns(
   report('pattern', ours.values, await baselines(test, validation, 5, convolutional(5)), figures, log)
 }
 
-async function regimes(
-  iterations: number,
-  tests: number,
-  figures: Figures,
-  log: (line: string) => void,
-): Promise<void> {
+/** Regime tasks of markets with parameters of their own: for training, validation and test. */
+function regimeTasks(tests: number) {
   const family = regimeWindows({
     market: preset('equity-daily'),
     shots: 5,
@@ -149,8 +150,37 @@ async function regimes(
     })
   }
   const validation = draw('validation', 40).map(({ task }) => task)
-  const test = draw('test', tests)
-  const net = (outputs: number) => mlp({ sizes: [2 * HORIZONS.length + ECHOES.length + 2, 64, 64, outputs] })
+  return { train, validation, test: draw('test', tests) }
+}
+
+/** Every learner on the regime tasks: accuracy and latency. */
+function learners(context: BenchContext, tests: number): Promise<Figures> {
+  const { train, validation, test } = regimeTasks(tests)
+  const list = (name: string): string | undefined => {
+    const at = context.args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))
+    return at < 0 ? undefined : (context.args[at]!.split('=')[1] ?? context.args[at + 1])
+  }
+  const [only, file] = [list('only')?.split(','), list('out')]
+  return compareLearners({
+    contestants: contestants(WIDTH, 6),
+    train,
+    validation,
+    test: test.map(({ task }) => task),
+    iterations: context.number('iterations', 4000),
+    ...(only ? { only } : {}),
+    ...(file ? { file } : {}),
+    log: context.log,
+  })
+}
+
+async function regimes(
+  iterations: number,
+  tests: number,
+  figures: Figures,
+  log: (line: string) => void,
+): Promise<void> {
+  const { train, validation, test } = regimeTasks(tests)
+  const net = (outputs: number) => mlp({ sizes: [WIDTH, 64, 64, outputs] })
   const candidates = {
     prototypical: prototypical({ net: net(16), ways: 6, embedding: 16 }),
     metaSgd: metaSgd({ net: net(6), loss: softmaxCrossEntropy, steps: 3, rate: 0.02 }),

@@ -1,5 +1,6 @@
 import { api } from './gates/api.ts'
 import { attw } from './gates/attw.ts'
+import { browser } from './gates/browser.ts'
 import { consumer } from './gates/consumer.ts'
 import { docs } from './gates/docs.ts'
 import { examples } from './gates/examples.ts'
@@ -29,6 +30,7 @@ export const GATES: readonly Gate[] = [
   knip,
   examples,
   consumer,
+  browser,
   unit,
   node24,
 ]

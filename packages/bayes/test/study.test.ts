@@ -170,7 +170,7 @@ describe('optimize', () => {
     const result = await study.optimize(
       async (trial) => {
         most = Math.max(most, ++inFlight)
-        await new Promise((resolve) => setImmediate(resolve))
+        await new Promise((resolve) => setTimeout(resolve, 0))
         inFlight--
         if (trial.number === 3) throw new Error('boom')
         return trial.float('x', 0, 1)

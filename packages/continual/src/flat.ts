@@ -17,6 +17,8 @@ export interface FlatNet<P> {
   tree(vector: tf.Tensor): P
   /** Inside a compiled function: the vector of a tree. */
   vector(tree: P): tf.Tensor
+  /** Inside a compiled function: the rows [n, size] of a tree whose leaves have a leading axis of n. */
+  rows(tree: P, n: number): tf.Tensor
   toVector(params: Fetched<P>): Float32Array
   toParams(vector: ArrayLike<number>): Fetched<P>
 }
@@ -64,6 +66,11 @@ export function flatNet<P>(net: Net<P>): FlatNet<P> {
       return unflattenTree(example.structure, leaves) as P
     },
     vector: (tree) => tf.concat(flattenTree<tf.Tensor>(tree).leaves.map((leaf) => tf.reshape(leaf, [-1]))),
+    rows: (tree, n) =>
+      tf.concat(
+        flattenTree<tf.Tensor>(tree).leaves.map((leaf) => tf.reshape(leaf, [n, -1])),
+        1,
+      ),
     toVector,
     toParams(vector) {
       let at = 0

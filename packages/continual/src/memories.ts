@@ -1,5 +1,6 @@
 import { check, describe, type Snapshot } from '@regimen/core'
 import { balancedReplay } from './replay/balanced.ts'
+import { diverseReplay } from './replay/diverse.ts'
 import { type ExemplarReplay, exemplarReplay } from './replay/exemplars.ts'
 import { type PrioritizedReplay, prioritizedReplay } from './replay/prioritized.ts'
 import { reservoirReplay } from './replay/reservoir.ts'
@@ -18,8 +19,15 @@ export interface Memories {
   beginTask(task: number, classes: readonly number[] | undefined): void
   /** Refuses a task that `gem` has no memory of; a stream begins with task 0. */
   checkTask(task: number | undefined): void
-  /** Keeps samples, with the outputs that the net made of them. */
-  remember(data: TaskData, rows: ArrayLike<number>, made: Float32Array, task: number, own: number | undefined): void
+  /** Remembered samples to which the gradients of new ones are compared; undefined where none are. */
+  compare(): Batch | undefined
+  /** Keeps samples, with the outputs that the net made of them and how like their gradients are to remembered ones. */
+  remember(
+    data: TaskData,
+    rows: ArrayLike<number>,
+    made: Float32Array,
+    of: { readonly task: number; readonly own: number | undefined; readonly similarity: Float32Array | undefined },
+  ): void
   /** Exemplars are chosen once the task is learned, by these outputs; true where the strategy wants it. */
   readonly selects: boolean
   select(data: TaskData, rows: ArrayLike<number>, outputs: Float32Array, task: number): void
@@ -39,6 +47,7 @@ const BUFFERS: {
   ring: ringReplay,
   reservoir: reservoirReplay,
   balanced: balancedReplay,
+  diverse: diverseReplay,
   prioritized: prioritizedReplay,
   exemplars: exemplarReplay,
 }
@@ -128,12 +137,19 @@ export function openMemories(
         'Learn it first.',
       )
     },
-    remember(data, rows, made, task, own) {
+    compare() {
+      if (replay?.buffer !== 'diverse' || !memory || memory.size === 0) return undefined
+      return drawFrom(memory, replay.compare ?? 10, 'compare', false).batch
+    },
+    remember(data, rows, made, { task, own, similarity }) {
       const guard = constraint && guards[constraint.kind === 'gem' ? (own ?? guards.length - 1) : 0]
       for (let i = 0; i < rows.length; i++) {
         const row = rows[i]!
         if (memory && !('addGroup' in memory))
-          memory.add(sampleOf(data, row, groupOf(data, row, task), extraOf(made, i)))
+          memory.add({
+            ...sampleOf(data, row, groupOf(data, row, task), extraOf(made, i)),
+            ...(similarity ? { similarity: similarity[i]! } : {}),
+          })
         if (guard) guard.add(sampleOf(data, row, task, undefined))
       }
     },

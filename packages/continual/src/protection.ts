@@ -1,11 +1,15 @@
 import { arrayLeaf, check, type Tree } from '@regimen/core'
+import type { TensorLeaf } from '@regimen/tensor'
 import type { FlatNet } from './flat.ts'
 import { type Fisher, openFisher } from './importance/fisher.ts'
+import { denseLayers, type KroneckerMeasure, type LayerPlace, openKronecker } from './importance/kronecker.ts'
+import { type JoinedFactors, joinFactors, kroneckerPenalty } from './importance/kronecker-penalty.ts'
 import { openSensitivity } from './importance/output-sensitivity.ts'
 import { pathImportance } from './importance/path-integral.ts'
 import { consolidate, type QuadraticPenalty, suggestLambda } from './importance/penalty.ts'
 import type { PerSampleSum } from './importance/per-sample.ts'
 import type { PenaltyStrategy } from './strategy.ts'
+import type { SavedFactors } from './trainer-state.ts'
 
 /** Samples on which importances are measured, with what is added to their outputs. */
 export interface Measured {
@@ -14,9 +18,10 @@ export interface Measured {
   readonly offsets: Float32Array
 }
 
-/** What the step adds to a gradient: λ Ω (θ − θ*). */
+/** What the step adds to a gradient: λ Ω (θ − θ*), or λ A Δ G for every dense layer. */
 export interface Pull {
-  readonly importance: Float32Array
+  readonly importance: Float32Array | null
+  readonly factors: readonly { readonly inputs: TensorLeaf; readonly outputs: TensorLeaf }[] | null
   readonly anchor: Float32Array
   readonly lambda: number
 }
@@ -44,6 +49,7 @@ export interface Protection {
 export interface SavedProtection {
   readonly importance: { readonly data: Float64Array } | null
   readonly anchor: { readonly data: Float64Array } | null
+  readonly kronecker?: SavedFactors
   readonly path: { readonly data: Float32Array } | null
   readonly start: { readonly data: Float32Array }
   readonly lambda: number
@@ -63,20 +69,38 @@ export function openProtection<P>(
 ): Protection {
   const { shape, outputs, likelihood, where } = options
   const { size } = flat
+  const layers = penalty?.kind === 'ewc' && penalty.fisher === 'kronecker' ? denseLayers(flat) : undefined
   let total: QuadraticPenalty | undefined
+  let joined: JoinedFactors | undefined
   let pull: Pull | undefined
   let { start } = options
   let path: Float32Array | undefined = penalty?.kind === 'si' ? new Float32Array(size) : undefined
   let lambda = penalty === undefined || penalty.lambda === 'auto' ? 1 : penalty.lambda
   let fisher: Fisher | undefined
+  let kronecker: KroneckerMeasure | undefined
   let sensitivity: PerSampleSum | undefined
   const fixedMask = strategyMask(flat.paths, flat.sizes, penalty?.mask, where)
   // Float32 copies are made once a task, not once a step.
   const refresh = (): void => {
-    pull = total && { importance: Float32Array.from(total.importance), anchor: Float32Array.from(total.anchor), lambda }
+    const square = (side: number, data: Float64Array): TensorLeaf => ({
+      dtype: 'float32',
+      shape: [side, side],
+      data: Float32Array.from(data),
+    })
+    pull = total && {
+      importance: joined ? null : Float32Array.from(total.importance),
+      factors:
+        joined?.factors.map(({ inputs, outputs: slopes, rows, cols }) => ({
+          inputs: square(rows, inputs),
+          outputs: square(cols, slopes),
+        })) ?? null,
+      anchor: Float32Array.from(total.anchor),
+      lambda,
+    }
   }
   const fisherAt = (vector: Float32Array, { x, y, offsets }: Measured, seed: string): Promise<Float64Array> => {
-    const kind = (penalty?.kind === 'ewc' ? penalty.fisher : undefined) ?? 'exact'
+    const given = penalty?.kind === 'ewc' ? penalty.fisher : undefined
+    const kind = given === undefined || given === 'kronecker' ? 'exact' : given
     fisher ??= openFisher(flat, { kind, likelihood, outputs })
     return fisher.diagonal(vector, { x, y, width: shape }, { offsets, seed })
   }
@@ -99,11 +123,17 @@ export function openProtection<P>(
       path = next
     },
     get bytes() {
-      return size * ((path ? 8 : 0) + (penalty ? 24 : 0))
+      const factors = (layers ?? []).reduce((sum, { rows, cols }) => sum + 12 * (rows * rows + cols * cols), 0)
+      return size * ((path ? 8 : 0) + (penalty ? 24 : 0)) + factors
     },
     addPull(gradient, vector) {
       if (!total) return
-      for (let i = 0; i < size; i++) gradient[i]! += lambda * total.importance[i]! * (vector[i]! - total.anchor[i]!)
+      const { gradient: slopes } = joined
+        ? kroneckerPenalty({ factors: joined.factors, params: vector, anchor: total.anchor })
+        : { gradient: undefined }
+      if (slopes) for (let i = 0; i < size; i++) gradient[i]! += lambda * slopes[i]!
+      else
+        for (let i = 0; i < size; i++) gradient[i]! += lambda * total.importance[i]! * (vector[i]! - total.anchor[i]!)
     },
     async suggest(vector, samples, gradient, seed) {
       if (penalty?.kind !== 'ewc' || penalty.lambda !== 'auto' || !total) return
@@ -124,6 +154,16 @@ export function openProtection<P>(
         where,
         () => `mask must hold ${size} numbers, got ${mask?.length}.`,
       )
+      if (layers && penalty.kind === 'ewc') {
+        check(mask === undefined, where, () => 'Kronecker factors take no mask.', 'Leave it out of the data.')
+        kronecker ??= openKronecker(flat, { outputs, likelihood })
+        const fresh = await kronecker.factors(vector, { ...samples, width: shape }, samples.offsets)
+        joined = joinFactors(joined, fresh, penalty.decay ?? 1)
+        total = { importance: new Float64Array(size), anchor: Float64Array.from(vector) }
+        start = vector
+        refresh()
+        return
+      }
       const importance =
         penalty.kind === 'si'
           ? pathImportance(path!, start, vector, penalty.damping ?? 0.1)
@@ -144,6 +184,17 @@ export function openProtection<P>(
     state: () => ({
       importance: total ? arrayLeaf('float64', [size], total.importance) : null,
       anchor: total ? arrayLeaf('float64', [size], total.anchor) : null,
+      ...(joined
+        ? {
+            kronecker: {
+              weight: joined.weight,
+              factors: joined.factors.map(({ inputs, outputs: slopes, rows, cols }) => ({
+                inputs: arrayLeaf('float64', [rows, rows], inputs),
+                outputs: arrayLeaf('float64', [cols, cols], slopes),
+              })),
+            },
+          }
+        : {}),
       path: path ? arrayLeaf('float32', [size], path) : null,
       start: arrayLeaf('float32', [size], start),
       lambda,
@@ -151,6 +202,7 @@ export function openProtection<P>(
     restore(saved) {
       total =
         saved.importance && saved.anchor ? { importance: saved.importance.data, anchor: saved.anchor.data } : undefined
+      joined = saved.kronecker && readFactors(saved.kronecker, layers ?? [], where)
       path = saved.path?.data
       start = saved.start.data
       lambda = saved.lambda
@@ -158,9 +210,31 @@ export function openProtection<P>(
     },
     async dispose() {
       await fisher?.dispose()
+      await kronecker?.dispose()
       await sensitivity?.dispose()
     },
   }
+}
+
+/** Factors of a snapshot; those of other layers are refused. */
+function readFactors(saved: SavedFactors, layers: readonly LayerPlace[], where: string): JoinedFactors {
+  const fits = saved.factors.every(({ inputs, outputs }, l) => {
+    const { rows, cols } = layers[l] ?? { rows: 0, cols: 0 }
+    return inputs.shape.every((side) => side === rows) && outputs.shape.every((side) => side === cols)
+  })
+  check(
+    saved.factors.length === layers.length && fits,
+    where,
+    () => 'state.kronecker.factors are of other layers than the net has.',
+    'The snapshot is damaged, or of another net.',
+  )
+  const factors = saved.factors.map(({ inputs, outputs }, l) => ({
+    rows: layers[l]!.rows,
+    cols: layers[l]!.cols,
+    inputs: inputs.data,
+    outputs: outputs.data,
+  }))
+  return { weight: saved.weight, factors }
 }
 
 /** Factors by the beginnings of paths, as one number a parameter; the longest beginning counts. */

@@ -11,6 +11,8 @@ import {
 } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { FlatNet } from './flat.ts'
+import { denseLayers } from './importance/kronecker.ts'
+import { kroneckerPull } from './importance/kronecker-penalty.ts'
 
 /** A batch inside a graph. `offsets` are added to the outputs, `weights` are 0 for padding. */
 export interface Part<T = tf.Tensor> {
@@ -38,7 +40,9 @@ interface Side {
 
 type State = { readonly [slot: string]: tf.Tensor }
 interface Pull {
-  readonly importance: tf.Tensor
+  /** A number for each parameter, or the factors of each dense layer. */
+  readonly importance: tf.Tensor | null
+  readonly factors: readonly { readonly inputs: tf.Tensor; readonly outputs: tf.Tensor }[] | null
   readonly anchor: tf.Tensor
   readonly lambda: tf.Tensor
 }
@@ -127,15 +131,17 @@ export function compileSteps<P>(flat: FlatNet<P>, rule: UpdateRule, likelihood: 
     }
     return [sum, { loss, outputs, errors }]
   }
+  const pullOf = (vector: tf.Tensor, { importance, factors, anchor }: Pull): tf.Tensor => {
+    const delta = tf.sub(vector, anchor)
+    return importance ? tf.mul(importance, delta) : kroneckerPull(denseLayers(flat), delta, factors ?? [])
+  }
   const slope: Slope = (vector, batch, beside) => {
     const { gradient, aux } = valueAndGradient((v: tf.Tensor) => total(v, batch, beside), vector)
     return { gradient, ...aux }
   }
   const train: Train = (vector, state, batch, beside, pull, path, rate) => {
     const { gradient, ...side } = slope(vector, batch, beside)
-    const pulled = pull
-      ? tf.add(gradient, tf.mul(pull.lambda, tf.mul(pull.importance, tf.sub(vector, pull.anchor))))
-      : gradient
+    const pulled = pull ? tf.add(gradient, tf.mul(pull.lambda, pullOf(vector, pull))) : gradient
     const next = rule.apply(vector, { gradients: pulled, state, rate })
     const walked = path && tf.sub(path, tf.mul(gradient, tf.sub(next.params, vector)))
     return { vector: next.params, state: next.state, path: walked, ...side }

@@ -18,9 +18,12 @@ interface EwcStrategy {
   readonly lambda: number | 'auto'
   /** With `auto`: by how much a new task may raise the old loss, above 0. @default 0.02 */
   readonly tolerance?: number
-  /** @default 'exact' */
-  readonly fisher?: 'exact' | 'sampled' | 'empirical'
-  /** `latest` with a decay is online EWC. @default 'separate' */
+  /**
+   * `kronecker` knows how the weights of a dense layer hang together, the others each weight by itself. It is for nets made by `mlp`
+   * or `dense`, has one anchor, the latest, and takes neither masks nor λ `auto`. @default 'exact'
+   */
+  readonly fisher?: 'exact' | 'sampled' | 'empirical' | 'kronecker'
+  /** `latest` with a decay is online EWC. @default 'separate', or 'latest' with `kronecker` */
   readonly anchors?: 'separate' | 'latest'
   /** γ, 0 to 1. @default 1 */
   readonly decay?: number
@@ -58,9 +61,11 @@ export interface ReplayStrategy {
   readonly bytes: number
   /**
    * What stays and what is drawn. `prioritized` draws by the last loss; `exemplars` are chosen by herding in the outputs when `learn`
-   * ends a task. @default 'reservoir'
+   * ends a task; `diverse` keeps samples whose gradients point in different directions. @default 'reservoir'
    */
-  readonly buffer?: 'ring' | 'reservoir' | 'balanced' | 'prioritized' | 'exemplars'
+  readonly buffer?: 'ring' | 'reservoir' | 'balanced' | 'prioritized' | 'exemplars' | 'diverse'
+  /** Remembered samples to which `diverse` compares the gradient of a new one, ≥ 1. @default 10 */
+  readonly compare?: number
   /** What `balanced` and `exemplars` give the same room: classes, or the groups of the data (regimes, tasks). @default 'group' */
   readonly by?: 'class' | 'group'
   /** Remembered samples in an update. @default the batch size */
@@ -122,6 +127,12 @@ export function checkStrategy(strategy: Strategy, likelihood: 'softmax' | 'gauss
     else above('penalty.tolerance', penalty.tolerance)
     if (penalty.kind === 'si') above('penalty.damping', penalty.damping)
     else atLeast('penalty.samples', penalty.samples, 1)
+    if (penalty.kind === 'ewc' && penalty.fisher === 'kronecker')
+      check(
+        penalty.lambda !== 'auto' && penalty.anchors !== 'separate' && penalty.mask === undefined,
+        where,
+        () => "penalty.fisher 'kronecker' has the latest anchor only, and neither a mask nor lambda 'auto'.",
+      )
     for (const [path, factor] of Object.entries(penalty.mask ?? {})) atLeast(`penalty.mask ${path}`, factor)
   }
   atLeast('distill.weight', distill?.weight)
@@ -129,6 +140,7 @@ export function checkStrategy(strategy: Strategy, likelihood: 'softmax' | 'gauss
   atLeast('replay.labels', replay?.labels)
   atLeast('replay.logits', replay?.logits)
   atLeast('replay.batch', replay?.batch, 1)
+  atLeast('replay.compare', replay?.compare, 1)
   check(
     replay?.by === undefined || replay.by === 'group' || (replay.by === 'class' && likelihood === 'softmax'),
     where,

@@ -19,6 +19,7 @@ import { type FlatNet, flatNet } from './flat.ts'
 import { openMemories } from './memories.ts'
 import { accuracyOf, lossOf, outputsFor } from './net-calls.ts'
 import { openProtection } from './protection.ts'
+import { openLikeness } from './replay/likeness.ts'
 import { checkRows, createBatch, fillRows, finiteRows, offsetsOf, type RowShape, type TaskData } from './rows.ts'
 import { compileSteps, floats } from './steps.ts'
 import { checkStrategy } from './strategy.ts'
@@ -81,6 +82,7 @@ export function openTrainerCore<P>(
     memories: openMemories(strategy, shapes, { batchSize, seed, where: WHERE }),
   }
   const { steps, protection, memories } = parts
+  const likeness = strategy.replay?.buffer === 'diverse' ? openLikeness(flat, likelihood) : undefined
   const lifetime = createLifetime(WHERE)
   const config = {
     inputs: shape,
@@ -127,6 +129,17 @@ export function openTrainerCore<P>(
     const made = await update(fillRows(batch, data, rows, shapes, shift), rows.length, own)
     seconds += (clock.monotonic() - begin) / 1000
     return made
+  }
+  /** Keeps the rows that were learned last, which still lie in the batch. */
+  const remember = async (
+    data: TaskData,
+    rows: ArrayLike<number>,
+    made: Float32Array,
+    of: { readonly task: number; readonly own: number | undefined },
+  ): Promise<void> => {
+    const others = memories.compare()
+    const similarity = others && (await likeness?.of(now.vector, batch, others))
+    memories.remember(data, rows, made, { ...of, similarity })
   }
   /** At most so many finite samples of a task, on which something is measured. */
   const measured = (data: TaskData, shift: Float32Array) => {
@@ -200,7 +213,7 @@ export function openTrainerCore<P>(
           })
         }
         // Once a sample, and with the logits of the trained net.
-        if (last) memories.remember(data, chosen, made, task, undefined)
+        if (last) await remember(data, chosen, made, { task, own: undefined })
         sum += loss
         onUpdate?.()
       }
@@ -253,7 +266,7 @@ export function openTrainerCore<P>(
       const before = { vector: now.vector, rule: now.rule, path: protection.path }
       const { loss, accepted, made } = await learnBatch(data, rows, shift, data.task)
       if (!accepted) return { loss, accepted }
-      memories.remember(data, rows, made, data.task ?? 0, data.task)
+      await remember(data, rows, made, { task: data.task ?? 0, own: data.task })
       if (!keep || (await keep())) return { loss, accepted: true }
       now.vector = before.vector
       now.rule = before.rule
@@ -340,6 +353,7 @@ export function openTrainerCore<P>(
       if (!lifetime.end()) return
       await steps.dispose()
       await protection.dispose()
+      await likeness?.dispose()
     },
   }
   if (from) trainer.restore(from)

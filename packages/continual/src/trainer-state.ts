@@ -3,6 +3,12 @@ import type { TensorLeaf } from '@regimen/tensor'
 
 type Vector = ArrayLeaf<'float32'>
 
+/** Kronecker factors of all tasks so far. */
+export type SavedFactors = {
+  readonly weight: number
+  readonly factors: readonly { readonly inputs: ArrayLeaf<'float64'>; readonly outputs: ArrayLeaf<'float64'> }[]
+}
+
 /** What a trainer's snapshot holds. */
 export type TrainerState = {
   readonly vector: Vector
@@ -10,6 +16,8 @@ export type TrainerState = {
   readonly rng: RngState
   readonly importance: ArrayLeaf<'float64'> | null
   readonly anchor: ArrayLeaf<'float64'> | null
+  /** Absent where the penalty has no Kronecker factors. */
+  readonly kronecker?: SavedFactors
   readonly path: Vector | null
   readonly start: Vector
   readonly teacher: Vector | null
@@ -44,6 +52,17 @@ export function stateSchema(
     rng: schema.object(rng),
     importance: vector64,
     anchor: vector64,
+    kronecker: schema.optional(
+      schema.object({
+        weight: schema.number({ min: 0 }),
+        factors: schema.list(
+          schema.object({
+            inputs: schema.leaf('float64', [null, null]),
+            outputs: schema.leaf('float64', [null, null]),
+          }),
+        ),
+      }),
+    ),
     path: schema.nullable(vector),
     start: vector,
     teacher: schema.nullable(vector),

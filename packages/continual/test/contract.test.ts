@@ -5,6 +5,7 @@ import { testLive, testSnapshot } from '@regimen/testing'
 import '@tensorflow/tfjs-core'
 import {
   balancedReplay,
+  diverseReplay,
   exemplarReplay,
   openOnlineLearner,
   openTrainer,
@@ -95,12 +96,13 @@ const BUFFERS: { readonly [name: string]: (from: { bytes: number; width: number 
   balancedReplay,
   prioritizedReplay,
   exemplarReplay,
+  diverseReplay,
 }
 for (const [name, open] of Object.entries(BUFFERS)) {
   testSnapshot(name, {
     open: (from) => open(from ?? { bytes: 28 * 4, width: 1 }),
     step(buffer, i) {
-      buffer.add({ x: [i], y: i % 2, group: i % 3 })
+      buffer.add({ x: [i], y: i % 2, group: i % 3, similarity: -1 + (i % 4) / 3 })
       const draw = buffer.draw(3)
       return [...draw.x, ...draw.weights]
     },

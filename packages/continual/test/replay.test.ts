@@ -3,6 +3,7 @@ import { chiSquarePValue } from '@regimen/core/math'
 import { describe, expect, it } from 'vitest'
 import {
   balancedReplay,
+  diverseReplay,
   exemplarReplay,
   herdingSelection,
   kCenterSelection,
@@ -15,7 +16,7 @@ import { openSumTree } from '../src/replay/sum-tree.ts'
 
 const columns = (buffer: ReplayBuffer) => buffer.snapshot().state as { readonly [name: string]: ArrayLeaf }
 
-const KINDS = { ringReplay, reservoirReplay, balancedReplay, prioritizedReplay, exemplarReplay }
+const KINDS = { ringReplay, reservoirReplay, balancedReplay, prioritizedReplay, exemplarReplay, diverseReplay }
 
 describe('every buffer', () => {
   for (const [name, open] of Object.entries(KINDS)) {
@@ -92,6 +93,33 @@ describe('balancedReplay', () => {
     }
     // 2,000 kept of each group, half of them from the first half of the stream: ± 4 standard deviations of √500 ≈ 22.
     for (const count of firstHalf) expect(Math.abs(count - 1000)).toBeLessThan(90)
+  })
+})
+
+describe('diverseReplay', () => {
+  it('passes over what pulls as remembered ones do, and replaces by the scores (χ²)', () => {
+    // Scores 1 and 0.5; a newcomer of cosine −0.5 scores 0.5. Slot 0 is drawn with 2/3 and lost with 1 / 1.5, slot 1 with 1/3 and 0.5 / 1.
+    const counts = new Map<number, number>()
+    const runs = 3000
+    for (let seed = 0; seed < runs; seed++) {
+      const buffer = diverseReplay({ bytes: 40, width: 1, seed })
+      expect(buffer.add({ x: [0], y: 0 })).toBe(0)
+      expect(buffer.add({ x: [1], y: 0, similarity: -0.5 })).toBe(1)
+      expect(buffer.add({ x: [2], y: 0, similarity: 0 })).toBe(-1)
+      const slot = buffer.add({ x: [3], y: 0, similarity: -0.5 })
+      counts.set(slot, (counts.get(slot) ?? 0) + 1)
+    }
+    const expected = new Map([
+      [0, 4 / 9],
+      [1, 1 / 6],
+      [-1, 1 - 4 / 9 - 1 / 6],
+    ])
+    let statistic = 0
+    for (const [slot, share] of expected) statistic += ((counts.get(slot) ?? 0) - runs * share) ** 2 / (runs * share)
+    expect(chiSquarePValue(statistic, 2)).toBeGreaterThan(0.001)
+    expect(() => diverseReplay({ bytes: 40, width: 1 }).add({ x: [0], y: 0, similarity: 2 })).toThrow(
+      'similarity must be',
+    )
   })
 })
 

@@ -5,6 +5,8 @@ import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { flatNet } from '../src/flat.ts'
 import { herdingSelection, openTrainer, type Trainer, type TrainerOptions } from '../src/index.ts'
+import { openLikeness } from '../src/replay/likeness.ts'
+import { createBatch, fillRows } from '../src/rows.ts'
 import { compileSteps } from '../src/steps.ts'
 
 const opened: { dispose(): Promise<void> }[] = []
@@ -166,6 +168,39 @@ describe('replay', () => {
       const ours = [...groups.keys()].filter((slot) => groups[slot] === label).map((slot) => kept.x!.data[2 * slot])
       expect(ours).toEqual(best)
     }
+  })
+
+  it('diverse, measures the cosine of gradients by hand', async () => {
+    // y = w·x at w = (1, 1), loss ½ (y − t)²: the gradient is (x₁ + x₂ − t) x.
+    const flat = flatNet(dense({ inputs: 2, outputs: 1, bias: false }))
+    const likeness = openLikeness(flat, 'gaussian')
+    opened.push(likeness)
+    const shapes = { shape: [2], width: 2, outputs: 1, targets: 1, likelihood: 'gaussian' as const }
+    const rows = (x: number[], y: number[]) =>
+      fillRows(createBatch(y.length, shapes), { x, y }, [...y.keys()], shapes, new Float32Array(1))
+    // (1, 0) with residual 2 pulls along (1, 0); (0, 1) with −1 along (0, −1); (1, 1) with 2 along (1, 1).
+    const remembered = rows([1, 0, 0, 1], [-1, 2])
+    const fresh = rows([1, 1, -1, 0, 0, 3], [0, 2, 0])
+    const made = await likeness.of(Float32Array.of(1, 1), fresh, remembered)
+    // (2, 2) against (2, 0) and (0, −1): cos 45°. (−1, 0) with residual −3 pulls along (3, 0): 1. (0, 9): 0 and −1.
+    for (const [i, cosine] of [Math.SQRT1_2, 1, 0].entries()) expect(made[i]).toBeCloseTo(cosine, 5)
+  })
+
+  it('diverse, keeps what pulls the other way though it is rare', async () => {
+    const shareOfRare = async (buffer: 'diverse' | 'reservoir'): Promise<number> => {
+      const trainer = open({ ...plane, rate: 1e-9, strategy: { replay: { bytes: 20 * 24, buffer } } })
+      for (let i = 0; i < 400; i++) {
+        // Every sixteenth sample has the other label at the same place.
+        const y = Array.from({ length: 8 }, (_, k) => (i % 2 === 0 && k === 3 ? 1 : 0))
+        await trainer.step({ x: y.flatMap(() => [1, 0.5]), y, groups: y })
+      }
+      const { group } = memoryOf(trainer)
+      return group!.data.filter((one) => one === 1).length / trainer.replay!.size
+    }
+    expect(await shareOfRare('reservoir')).toBeLessThan(0.15)
+    // A rare one enters where none of ten draws is rare, a frequent one where all are: in balance where (1 − r)¹⁰ = 15 r¹⁰, r = 0.43.
+    expect(await shareOfRare('diverse')).toBeGreaterThan(0.25)
+    expect(() => open({ ...plane, strategy: { replay: { bytes: 400, compare: 0 } } })).toThrow('replay.compare')
   })
 
   it('balanced, gives rare classes or rare regimes the same room', async () => {

@@ -39,12 +39,18 @@ function regime(k: number, n: number, seed: number): TaskData {
 const STRATEGIES: { readonly [name: string]: Strategy } = {
   ewc: { penalty: { kind: 'ewc', lambda: 20 } },
   'online ewc': { penalty: { kind: 'ewc', lambda: 20, anchors: 'latest', decay: 0.9, fisher: 'sampled' } },
+  'kronecker ewc': { penalty: { kind: 'ewc', lambda: 20, fisher: 'kronecker', decay: 0.9 } },
+  'gem with kronecker': {
+    penalty: { kind: 'ewc', lambda: 1, fisher: 'kronecker' },
+    constraint: { kind: 'gem', bytes: 500 },
+  },
   si: { penalty: { kind: 'si', lambda: 2 } },
   mas: { penalty: { kind: 'mas', lambda: 1 } },
   lwf: { distill: { weight: 1 } },
   er: { replay: { bytes: 4000 } },
   der: { replay: { bytes: 4000, logits: 0.5 } },
   'der++': { replay: { bytes: 4000, logits: 0.5, labels: 0.5, buffer: 'balanced' } },
+  gss: { replay: { bytes: 1000, buffer: 'diverse', compare: 4 } },
   gem: { constraint: { kind: 'gem', bytes: 2000 } },
   'a-gem': { constraint: { kind: 'a-gem', bytes: 4000 }, penalty: { kind: 'si', lambda: 0.1 } },
 }

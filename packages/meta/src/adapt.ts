@@ -13,7 +13,7 @@ import {
   type Runner,
   scalarOf,
 } from './model.ts'
-import { checkTask, type TaskSet } from './tasks/task.ts'
+import { checkTaskFor, type Task, type TaskSet } from './tasks/task.ts'
 
 /** Options of {@link openAdapter}. */
 export interface AdapterOptions extends Execution {
@@ -28,7 +28,7 @@ export interface AdapterOptions extends Execution {
 }
 
 /** Options of {@link adapt}. */
-export type AdaptOptions = Omit<AdapterOptions, 'sizes' | 'threads' | 'cache' | 'execution'>
+export type AdaptOptions = Omit<AdapterOptions, 'sizes' | 'device' | 'threads' | 'cache' | 'execution'>
 
 /** How far one part of the net moved. */
 export interface LayerChange {
@@ -202,6 +202,7 @@ function compileAdaptation(
     maxSessions: 32,
   })
   const lossOf = (params: Params, own: TensorTree, set: SetTensors, after: number): tf.Tensor => {
+    if (learner.supportLoss) return learner.supportLoss(params, own, set)
     const prediction = learner.predict(params, own, set.x, { tasks: false, steps: after })
     return learner.loss(prediction, set.y, lossOptions(set, false))
   }
@@ -252,7 +253,7 @@ async function run(model: MetaModel, support: TaskSet, entry: Functions, options
     where,
     () => `innerRate must be finite and above 0, got ${describe(innerRate)}.`,
   )
-  checkTask(noTime(support), where, model.learner.ways)
+  checkTaskFor(model.learner, noTime(support), where)
   const set = withWeights(support)
   for (let recoveries = 0; ; recoveries++) {
     const rate = innerRate / 2 ** recoveries
@@ -319,7 +320,7 @@ function makeAdapted(
         'Adapt anew with the new samples in the support.',
       )
       check(keep >= 0 && keep <= 1, where, () => `keep must be a share from 0 to 1, got ${describe(keep)}.`)
-      checkTask(noTime(set), where, model.learner.ways)
+      checkTaskFor(model.learner, noTime(set), where)
       const next = await entry.absorb(model.params, own, withWeights(set), keep)
       return makeAdapted(model, support, entry, { ...facts, own: next as Weights })
     },
@@ -331,9 +332,9 @@ function withWeights(set: TaskSet): { x: TensorLeaf; y: TensorLeaf; weights: Flo
 }
 
 // A support checked against itself is not earlier than itself.
-function noTime(set: TaskSet): { support: TaskSet; query: TaskSet } {
+function noTime(set: TaskSet): Task {
   const plain = { x: set.x, y: set.y, ...(set.weights ? { weights: set.weights } : {}) }
-  return { support: plain, query: plain }
+  return { support: { ...plain, described: set.described ?? false }, query: plain }
 }
 
 function bootstrap(

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from './gradient/inner-loop.ts'
 import type { MetaLearner, SetTensors } from './learner.ts'
 import { compileTrees, type Execution, innerOf, type MetaModel, type Runner } from './model.ts'
-import { checkTask, stackTasks, type Task } from './tasks/task.ts'
+import { checkTaskFor, stackTasks, type Task } from './tasks/task.ts'
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions extends Execution {
@@ -66,7 +66,7 @@ export async function evaluate(
     () => `tasksPerCall must be an integer ≥ 1, got ${describe(tasksPerCall)}.`,
   )
   check(tasks.length > 0, where, () => 'the list of tasks is empty.')
-  for (const task of tasks) checkTask(task, where, learner.ways)
+  for (const task of tasks) checkTaskFor(learner, task, where)
   const run = compileEvaluation(learner, steps, execution)
   try {
     const losses: number[][] = []

@@ -85,6 +85,8 @@ export interface MetaLearner {
   readonly loss: TaskLoss
   /** Classes that it can tell apart: labels at or above are an error. Absent for regression, or where the net decides. */
   readonly ways?: number
+  /** Reads supports that describe their classes instead of holding samples. @default false */
+  readonly describes?: boolean
   /** Updates the meta-parameters. @default Adam */
   readonly rule?: UpdateRule
   init(rng: Rng): Weights
@@ -101,6 +103,8 @@ export interface MetaLearner {
    * axis.
    */
   predict(params: TensorTree, own: TensorTree, x: tf.Tensor, at: PredictSettings): tf.Tensor
+  /** Loss on the support itself; absent where `predict` can read the support's inputs. */
+  supportLoss?(params: TensorTree, own: TensorTree, support: SetTensors): tf.Tensor
   /**
    * Takes newly labelled samples into what a task owns, without gradients; what was known before keeps the share `keep` of its
    * weight. Absent where a task can only be adapted anew.

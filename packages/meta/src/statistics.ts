@@ -31,14 +31,17 @@ export function readChanges(
 export function moveStatistics(
   net: TensorTree,
   changes: readonly StatisticChange[],
-  prefix: string,
+  prefix = '',
 ): { [path: string]: tf.Tensor } {
   const { leaves, paths } = flattenTree<tf.Tensor>(net)
   const moved: { [path: string]: tf.Tensor } = {}
   for (const leaf of new Set(changes.map((change) => change.leaf))) {
     const list = tf.stack(changes.filter((change) => change.leaf === leaf).map(({ by }) => by))
     const touched = tf.sum(tf.cast(tf.notEqual(list, 0), 'float32'), 0)
-    moved[`${prefix}.${paths[leaf]}`] = tf.add(leaves[leaf]!, tf.div(tf.sum(list, 0), tf.maximum(touched, 1)))
+    moved[prefix ? `${prefix}.${paths[leaf]}` : paths[leaf]!] = tf.add(
+      leaves[leaf]!,
+      tf.div(tf.sum(list, 0), tf.maximum(touched, 1)),
+    )
   }
   return moved
 }

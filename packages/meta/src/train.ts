@@ -5,7 +5,7 @@ import { checkPositive } from './gradient/inner-loop.ts'
 import type { MetaLearner, Weights } from './learner.ts'
 import { allFinite, diverged, type Execution, type InnerPoint, type MetaModel, type Runner, scalarOf } from './model.ts'
 import type { TaskSampler } from './tasks/sampler.ts'
-import { checkDisjoint, checkTask, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
+import { checkDisjoint, checkTaskFor, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
 import { checkpointOf, compileStep, isFlat, type StepResult, startOf } from './training-run.ts'
 
 /** When the query loss counts as flat. */
@@ -129,7 +129,7 @@ export async function metaTrain(
   const { iterations, tasksPerBatch, rate, validateEvery, patience, flat, recoveries: allowed } = settings
   const rule = options.rule ?? learner.rule ?? adam()
   const { validation, test } = options
-  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTask(task, WHERE, learner.ways)
+  for (const task of [...(validation ?? []), ...(test ?? [])]) checkTaskFor(learner, task, WHERE)
   if (validation && test) checkDisjoint(validation, test)
   const run = startOf(learner, rule, options)
   const step = compileStep(learner, rule, settings.clip, options.compile ?? {})
@@ -139,7 +139,7 @@ export async function metaTrain(
   let stopped: MetaTrainResult['stopped'] = 'iterations'
   const batchAt = (index: number): Promise<readonly Task[]> =>
     Promise.resolve(sampler.batch(index, tasksPerBatch)).then((tasks) => {
-      for (const task of tasks) checkTask(task, WHERE, learner.ways)
+      for (const task of tasks) checkTaskFor(learner, task, WHERE)
       if (test) checkDisjoint(tasks, test)
       return tasks
     })

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs'
 import { type BatchNormOptions, batchNorm, dense, sequential } from '@regimen/tensor'
 import { describe, expect, test } from 'vitest'
 import {
+  adapt,
   anil,
   cavia,
   evaluate,
@@ -97,4 +98,13 @@ test('more steps than in training go on with the last row', async () => {
   const learner = maml({ net: net('perStep'), rate: 0.1 })
   const { losses } = await evaluate({ learner, params: await train(learner, 2) }, [task], { steps: 4 })
   expect(losses.every(({ mean }) => Number.isFinite(mean))).toBe(true)
+})
+
+test('adaptation by gradients leaves the averages as meta-training left them', async () => {
+  const learner = maml({ net: net('running'), rate: 0.4, steps: 3 })
+  const params = await train(learner, 2)
+  const adapted = await adapt({ learner, params }, task.support)
+  expect(numbersAt(adapted.own, '0.mean')).toEqual(numbersAt(params, 'net.0.mean'))
+  expect(numbersAt(adapted.own, '0.variance')).toEqual(numbersAt(params, 'net.0.variance'))
+  expect(numbersAt(adapted.own, '0.scale')).not.toEqual(numbersAt(params, 'net.0.scale'))
 })

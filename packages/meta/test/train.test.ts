@@ -14,11 +14,13 @@ import {
   type MetaTrainOptions,
   maml,
   mamlPlusPlus,
+  matching,
   metaSgd,
   metaTrain,
   modelFromSnapshot,
   modelToSnapshot,
   prototypical,
+  relation,
   reptile,
   sampleFamily,
   sinusoids,
@@ -73,6 +75,8 @@ describe('eagerly and compiled alike', () => {
     imaml({ ...one, solverSteps: 2 }),
     reptile(one),
     prototypical({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, metric: 'mahalanobis' }),
+    matching({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, context: 'full', processing: 2 }),
+    relation({ ways: 2, scales: [{ net: mlp({ sizes: [16, 4] }), relation: mlp({ sizes: [8, 1] }) }] }),
   ]
   for (const learner of learners) {
     test(learner.id, async () => {

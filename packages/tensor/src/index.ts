@@ -43,8 +43,10 @@ export { flattenTree, mapTree, unflattenTree } from './tree.ts'
 
 export type { BackendName, BackendReport } from './backends.ts'
 export type { Buckets } from './compile/buckets.ts'
+export type { DeviceReport } from './compile/choose-device.ts'
 export type { Compiled, CompileOptions, Explanation } from './compile/compile.ts'
 export type { PassReport } from './compile/passes/passes.ts'
+export type { DeviceName } from './compile/runtime/runtime.ts'
 export type { ValueAndGradient } from './differentiate.ts'
 export type { Arrays, Tensors } from './files.ts'
 export type {
@@ -83,5 +85,5 @@ export type {
   StepDecayOptions,
   WarmupOptions,
 } from './schedules.ts'
-export type { EpochReport, TrainData, TrainOptions, TrainResult } from './train.ts'
+export type { EpochReport, TrainCheckpoint, TrainData, TrainOptions, TrainResult } from './train.ts'
 export type { Fed, Fetched, FlatTree, Structure, TensorDtype, TensorLeaf } from './tree.ts'

@@ -207,11 +207,15 @@ export function quantileLoss(prediction: tf.Tensor, target: tf.Tensor, options: 
  */
 export function logSumExp(x: tf.Tensor): tf.Tensor {
   useHigherOrderGradients()
-  const compute = tf.customGrad((input) => {
+  const compute = tf.customGrad((input, save) => {
+    // Saved, or an eager gradient finds an intermediate x disposed.
+    ;(save as tf.GradSaveFunc)([input as tf.Tensor])
     const largest = tf.max(input as tf.Tensor, -1, true)
     const total = tf.sum(tf.exp(tf.sub(input as tf.Tensor, largest)), -1)
     const value = tf.add(tf.squeeze(largest, [x.rank - 1]), tf.log(total))
-    return { value, gradFunc: (dy: tf.Tensor) => tf.mul(tf.expandDims(dy, -1), tf.softmax(x)) }
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor =>
+      tf.mul(tf.expandDims(dy, -1), tf.softmax(saved[0]!))
+    return { value, gradFunc }
   })
   return compute(x)
 }

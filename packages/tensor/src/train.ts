@@ -6,6 +6,7 @@ import {
   RegimenError,
   type RegimenEvent,
   type Rng,
+  type RngState,
 } from '@regimen/core'
 import type * as tf from '@tensorflow/tfjs-core'
 import { type CompileOptions, compile } from './compile/compile.ts'
@@ -40,6 +41,25 @@ export interface EpochReport {
   readonly rate: number
 }
 
+/** All that training needs to go on after an epoch as if it had never stopped. Plain data, so it can be stored. */
+export interface TrainCheckpoint<P> {
+  readonly params: Fetched<P>
+  /** The optimizer's state. */
+  readonly state: RuleState
+  /** Epochs that are done, one report each. */
+  readonly epochs: readonly EpochReport[]
+  /** Updates that are done. */
+  readonly update: number
+  /** Factor of the rate that recoveries left, 1 or less. */
+  readonly shrink: number
+  /** Steps that were taken back. */
+  readonly recoveries: number
+  /** The best epoch so far, with its parameters. */
+  readonly best: { readonly loss: number; readonly params: Fetched<P>; readonly epoch: number }
+  /** State of the stream from which dropout draws. */
+  readonly random: RngState
+}
+
 /** Options of {@link train}. */
 export interface TrainOptions<P> extends LongTaskOptions {
   /** Loss of a batch. @default meanSquaredError */
@@ -62,16 +82,23 @@ export interface TrainOptions<P> extends LongTaskOptions {
   patience?: number
   /** Largest global norm of the gradient. @default unlimited */
   clip?: number
-  /** How often a step whose loss or parameters are not finite may be taken back with half the rate. @default 8 */
+  /**
+   * How often a step may be repeated: with half the rate where its loss or parameters are not finite, as it was where the
+   * device was lost. @default 8
+   */
   recoveries?: number
-  /** Hears of every recovery as a `tensor/recover` event. */
+  /** Gets all that training needs to go on, after each epoch. */
+  onCheckpoint?: (checkpoint: TrainCheckpoint<P>) => void
+  /** Goes on after a checkpoint, with the data and options of then, and ends as if never stopped. @default from the start */
+  resume?: TrainCheckpoint<P>
+  /** Hears of every repeated step as a `tensor/recover` or `tensor/device-lost` event. */
   onEvent?: (event: RegimenEvent) => void
   /** Time of the events, UTC epoch milliseconds. @default () => 0 */
   now?: () => number
   /** Called after each epoch. */
   onEpoch?: (report: EpochReport) => void
   /** How the step is compiled. */
-  compile?: Pick<CompileOptions, 'threads' | 'execution' | 'cache'>
+  compile?: Pick<CompileOptions, 'device' | 'threads' | 'execution' | 'cache'>
 }
 
 /** What {@link train} returns. */
@@ -89,7 +116,9 @@ export interface TrainResult<P> {
 
 /**
  * Trains a net on batches with a compiled step: seeded shuffling, progress, early stopping and abort. A step that ends in
- * NaN or infinity is taken back and repeated with half the rate, which stays halved, and an event says so.
+ * NaN or infinity is taken back and repeated with half the rate, which stays halved, and an event says so. A step whose
+ * device is lost is repeated on a new session from the parameters before it; where that fails too, `resume` goes on from
+ * the last checkpoint, here or on another device.
  *
  * ```ts
  * import { dense, sgd, train } from '@regimen/tensor'
@@ -107,18 +136,22 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
   const rng = createRng(options.seed ?? 0)
   const step = compileStep(net, settings, options)
   const evaluate = options.validation && compileLoss(net, settings, options)
-  let params = options.params ?? net.init(rng.split('init'))
-  let state = rule.init(params)
-  let best = { loss: Number.POSITIVE_INFINITY, params, epoch: 0 }
-  const reports: EpochReport[] = []
+  const { resume } = options
+  let params = resume?.params ?? options.params ?? net.init(rng.split('init'))
+  let state = resume?.state ?? rule.init(params)
+  let best = resume?.best ?? { loss: Number.POSITIVE_INFINITY, params, epoch: 0 }
+  const reports: EpochReport[] = [...(resume?.epochs ?? [])]
   let stopped: 'epochs' | 'patience' = 'epochs'
-  let shrink = 1
-  let recovered = 0
-  let update = 0
+  let shrink = resume?.shrink ?? 1
+  let recovered = resume?.recoveries ?? 0
+  let update = resume?.update ?? 0
+  if (resume) step.restoreRandom(resume.random)
+  const tell = (type: string, reason: string, data: RegimenEvent['data']): void =>
+    options.onEvent?.({ type, time: options.now?.() ?? 0, reason, data })
   const samples = data.x.shape[0]!
   const total = epochs * Math.ceil(samples / batchSize)
   try {
-    for (let epoch = 1; epoch <= epochs; epoch++) {
+    for (let epoch = reports.length + 1; epoch <= epochs; epoch++) {
       const order = shuffled(samples, rng.split('shuffle').split(epoch))
       let sum = 0
       let batches = 0
@@ -128,7 +161,16 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
         const batch = takeBatch(data, order.subarray(start, start + batchSize), batchSize)
         for (;;) {
           speed = shrink * rate(update)
-          const next = await step(params as never, state, batch.x, batch.y, batch.weights, speed)
+          const drawn = step.randomState()
+          const next = await step(params as never, state, batch.x, batch.y, batch.weights, speed).catch((error) => {
+            if (!isLost(error) || recovered >= allowed) throw error
+          })
+          if (!next) {
+            recovered++
+            step.restoreRandom(drawn)
+            tell('tensor/device-lost', 'the device was lost, so the step is repeated', { epoch, update })
+            continue
+          }
           const loss = next.loss.data[0]!
           if (Number.isFinite(loss) && allFinite(next.params)) {
             params = next.params as Fetched<P>
@@ -139,12 +181,8 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
           recovered++
           if (recovered > allowed) throw diverged(loss, recovered, speed)
           shrink /= 2
-          options.onEvent?.({
-            type: 'tensor/recover',
-            time: options.now?.() ?? 0,
-            reason: `the step ended in a number that is not finite, so it was taken back and the rate halved`,
-            data: { epoch, update, loss: String(loss), rate: shrink * rate(update) },
-          })
+          const reason = 'the step ended in a number that is not finite, so it was taken back and the rate halved'
+          tell('tensor/recover', reason, { epoch, update, loss: String(loss), rate: shrink * rate(update) })
         }
         batches++
         update++
@@ -161,7 +199,11 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
       options.onEpoch?.(report)
       const measure = validationLoss ?? report.loss
       if (measure < best.loss) best = { loss: measure, params, epoch }
-      else if (patience !== undefined && epoch - best.epoch >= patience) {
+      options.onCheckpoint?.({
+        ...{ params, state, epochs: [...reports], update, shrink, recoveries: recovered, best },
+        random: step.randomState(),
+      })
+      if (patience !== undefined && epoch - best.epoch >= patience) {
         stopped = 'patience'
         break
       }
@@ -303,6 +345,10 @@ function allFinite(params: unknown): boolean {
     for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return false
   }
   return true
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof RegimenError && error.code === 'DEVICE_LOST'
 }
 
 function diverged(loss: number, times: number, rate: number): RegimenError {

@@ -1,4 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const PATHS = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
@@ -11,11 +14,51 @@ export function inChromium(name: string): string {
   return chromiumPath ? name : `${name} (skipped: no Chromium here, set CHROMIUM_PATH)`
 }
 
-/** Starts a headless Chromium that talks to nobody. */
-export function launchChromium(): Promise<Browser> {
+/**
+ * Starts a headless Chromium that talks to nobody. With `gpu` its pages have WebGPU, on SwiftShader's software adapter, so that
+ * results do not depend on the machine's card.
+ */
+export function launchChromium(options: { readonly gpu?: boolean } = {}): Promise<Browser> {
   const quiet = ['first-run', 'sandbox'].map((name) => `--no-${name}`)
-  const off = ['gpu', 'background-networking', 'component-update', 'sync'].map((name) => `--disable-${name}`)
-  return chromium.launch({ executablePath: chromiumPath!, args: ['--headless', ...quiet, ...off] })
+  const off = [...(options.gpu ? [] : ['gpu']), 'background-networking', 'component-update', 'sync']
+  const software = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan']
+  return chromium.launch({
+    executablePath: chromiumPath!,
+    args: ['--headless=new', ...quiet, ...off.map((name) => `--disable-${name}`), ...(options.gpu ? software : [])],
+    ...(options.gpu ? { ignoreDefaultArgs: ['--disable-gpu'] } : {}),
+  })
+}
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+}
+
+/** Serves a folder of built files to this machine only. */
+export async function serveFolder(folder: string): Promise<{ readonly url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url!, 'http://localhost').pathname
+    const file = join(folder, path === '/' ? 'index.html' : path)
+    if (path.includes('..') || !existsSync(file)) {
+      response.writeHead(404).end()
+      return
+    }
+    response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream')
+    response.setHeader('Cache-Control', 'max-age=3600')
+    response.end(readFileSync(file))
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    close: () => {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
 }
 
 /** A report in a page, with everything that went wrong: errors, warnings, and requests to anywhere. */

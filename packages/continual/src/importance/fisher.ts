@@ -118,13 +118,14 @@ function drawClass(logits: ArrayLike<number>, offsets: ArrayLike<number>, rng: R
   return rng.categorical(Float64Array.from(logits, (logit, c) => Math.exp(logit + offsets[c]! - top)))
 }
 
-interface Scores {
+/** What is differentiated for the Fisher information. */
+export interface Scores {
   readonly exact: Measure['scores']
   readonly given: Measure['scores']
 }
 
 // √p log p_c with p held fixed: its squared gradient is p (∂ log p_c)², and Σ_c of that is the expectation.
-const softmaxScores: Scores = {
+export const softmaxScores: Scores = {
   exact: (outputs) =>
     Array.from({ length: outputs }, (_, c) => (output: tf.Tensor) => {
       const logP = tf.squeeze(tf.slice(logSoftmax(output), [0, 0, c], [-1, 1, 1]), [1, 2])
@@ -138,7 +139,7 @@ const softmaxScores: Scores = {
   ],
 }
 
-function gaussianScores(variance: number): Scores {
+export function gaussianScores(variance: number): Scores {
   return {
     exact: (outputs) =>
       Array.from(

@@ -6,6 +6,7 @@ import {
   describe,
   isSnapshot,
   type Rng,
+  type RngState,
   restore,
   type Schema,
   type Snapshot,
@@ -35,6 +36,8 @@ export interface ReplaySample {
   readonly extra?: ArrayLike<number>
   /** Class, regime or task, a whole number from 0: what balanced buffers balance. @default 0 */
   readonly group?: number
+  /** Largest cosine between its gradient and that of a few remembered samples, −1 to 1: what a diverse buffer goes by. @default 0 */
+  readonly similarity?: number
 }
 
 /** Samples drawn from a buffer, row-major. */
@@ -89,7 +92,7 @@ export interface Shelf {
 /** What distinguishes one buffer from another: where a sample goes, and how samples are drawn. */
 export interface Policy {
   /** The slot that a sample of this group takes, from 0 to `size` (a new one), or −1 for none. `seen` counts it already. */
-  place(shelf: Shelf, group: number): number
+  place(shelf: Shelf, group: number, similarity: number): number
   /** Fills the slots of a draw, and its weights where they are not 1. Uniform when absent. */
   choose?(shelf: Shelf, draw: ReplayDraw): void
   state(): Tree
@@ -105,7 +108,8 @@ export interface PolicyKind {
   open(shelf: Shelf, state: Tree | undefined): Policy
 }
 
-const rngSchema = schema.object({
+/** State of a random stream. */
+export const rngSchema: Schema<RngState> = schema.object({
   key: schema.string(),
   c: schema.number(),
   s0: schema.number(),
@@ -171,7 +175,7 @@ export function openStore(
         return -1
       }
       shelf.seen++
-      const slot = policy.place(shelf, group)
+      const slot = policy.place(shelf, group, sample.similarity ?? 0)
       if (slot < 0) return -1
       if (slot === shelf.size) shelf.size++
       columns.x.set(sample.x, slot * width)
@@ -269,7 +273,13 @@ function read(kind: PolicyKind, snapshot: Snapshot) {
   })
 }
 
-function checkSample(where: string, sample: ReplaySample, group: number, options: Complete): void {
+/** Refuses a sample that does not fit. */
+export function checkSample(
+  where: string,
+  sample: ReplaySample,
+  group: number,
+  options: Pick<Complete, 'width' | 'targets' | 'extras'>,
+): void {
   const { width, targets, extras } = options
   const wrong = (name: string, got: number, wanted: number): boolean => {
     check(got === wanted, where, () => `${name} must hold ${wanted} numbers, got ${got}.`, 'Open a new buffer for it.')
@@ -283,9 +293,13 @@ function checkSample(where: string, sample: ReplaySample, group: number, options
     where,
     () => `group must be a whole number from 0, got ${describe(group)}.`,
   )
+  const { similarity = 0 } = sample
+  // A cosine of float32 vectors may lie a hair outside.
+  check(Math.abs(similarity) <= 1.001, where, () => `similarity must be from -1 to 1, got ${describe(similarity)}.`)
 }
 
-function finite({ x, y, extra }: ReplaySample): boolean {
+/** Whether every number of a sample is finite. */
+export function finite({ x, y, extra }: ReplaySample): boolean {
   if (typeof y === 'number' ? !Number.isFinite(y) : !allFinite(y)) return false
   return allFinite(x) && (extra === undefined || allFinite(extra))
 }

@@ -100,7 +100,7 @@ export function openGrowingTrainer(options: GrowingTrainerOptions, from?: Snapsh
   check(wanted >= 0, WHERE, () => `grow.wanted must be at least 0, got ${describe(wanted)}.`)
   const { penalty } = strategy ?? {}
   check(
-    !(penalty?.kind === 'ewc' && (penalty.fisher as string) === 'kronecker'),
+    !(penalty?.kind === 'ewc' && penalty.fisher === 'kronecker'),
     WHERE,
     () => 'Kronecker-factored importances do not grow with the net.',
     'Take another fisher.',

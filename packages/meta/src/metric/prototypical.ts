@@ -1,9 +1,17 @@
-import { check, describe } from '@regimen/core'
-import { flattenTree, softmaxCrossEntropy, type TensorTree, valueAndGradient } from '@regimen/tensor'
+import type { TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
-import { lossOptions } from '../gradient/inner-loop.ts'
-import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
-import { moveStatistics, readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
+import type { MetaLearner, MetaNet, Weights } from '../learner.ts'
+import {
+  applyEmbedding,
+  type ClassMeans,
+  checkChoice,
+  checkSizes,
+  classMeans,
+  defineMetric,
+  membersOf,
+  mergeMeans,
+  nearness,
+} from './metric.ts'
 
 /** Options of {@link prototypical}. */
 export interface PrototypicalOptions {
@@ -25,21 +33,9 @@ interface PrototypicalParams {
   readonly metric: tf.Tensor | undefined
 }
 
-/** Squared distance of a class that has no samples. */
-const UNKNOWN = 1e9
-
-/** What a task owns. */
-type Prototypes = { readonly centres: tf.Tensor; readonly counts: tf.Tensor }
-
 const read = (params: TensorTree): PrototypicalParams => {
   const { net, metric } = params as { readonly net: TensorTree; readonly metric: tf.Tensor }
   return { net, metric }
-}
-
-interface Pass {
-  readonly tasks: boolean
-  /** Absent outside of training: takes how running statistics would move. */
-  readonly changes?: StatisticChange[]
 }
 
 /**
@@ -61,49 +57,12 @@ interface Pass {
 export function prototypical(options: PrototypicalOptions): MetaLearner {
   const where = 'meta/prototypical'
   const { net, ways, embedding, metric = 'euclidean' } = options
-  check(Number.isInteger(ways) && ways >= 2, where, () => `ways must be an integer ≥ 2, got ${describe(ways)}.`)
-  check(
-    Number.isInteger(embedding) && embedding >= 1,
-    where,
-    () => `embedding must be an integer ≥ 1, got ${describe(embedding)}.`,
-  )
-  check(
-    metric === 'euclidean' || metric === 'mahalanobis',
-    where,
-    () => `metric must be "euclidean" or "mahalanobis", got ${describe(metric)}.`,
-  )
-  const embed = (params: PrototypicalParams, x: tf.Tensor, { tasks, changes }: Pass): tf.Tensor => {
-    const updates: StatisticUpdates = []
-    const z = net.apply(params.net, x, { tasks, training: changes !== undefined, updates })
-    check(z.shape.at(-1) === embedding, where, () => `the net gives ${z.shape.at(-1)} numbers, not ${embedding}.`)
-    const { leaves } = flattenTree<tf.Tensor>(params.net)
-    changes?.push(...readChanges(leaves, leaves, updates))
-    if (!params.metric) return z
-    return tf.reshape(tf.matMul(tf.reshape(z, [-1, embedding]), params.metric), z.shape)
-  }
-  const prototypes = (params: PrototypicalParams, set: SetTensors, pass: Pass): Prototypes => {
-    const z = embed(params, set.x, pass)
-    const hot = tf.cast(tf.oneHot(tf.cast(set.y, 'int32'), ways), 'float32')
-    const members = set.weights ? tf.mul(hot, tf.expandDims(set.weights, -1)) : hot
-    const counts = tf.sum(members, pass.tasks ? 1 : 0)
-    const total = tf.matMul(members, z, true)
-    return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
-  }
-  const logits = (z: tf.Tensor, { centres, counts }: Prototypes): tf.Tensor => {
-    // −|z − p|² = 2 z·p − |p|² − |z|², and |z|² is the same for all classes.
-    const cross = tf.matMul(z, centres, false, true)
-    const square = tf.sum(tf.square(centres), -1)
-    // A class without support lies nowhere, not at the origin.
-    const away = tf.add(square, tf.mul(tf.cast(tf.lessEqual(counts, 0), 'float32'), UNKNOWN))
-    return tf.sub(tf.mul(cross, 2), centres.rank === 3 ? tf.expandDims(away, 1) : away)
-  }
-  return {
+  checkSizes(where, { ways, embedding })
+  checkChoice(where, 'metric', metric, ['euclidean', 'mahalanobis'])
+  return defineMetric<tf.Tensor>({
     id: where,
     ways,
     config: { ways, embedding, metric },
-    steps: 1,
-    innerRate: 1,
-    loss: softmaxCrossEntropy,
     init(rng): Weights {
       const params = net.init(rng) as Weights
       if (metric === 'euclidean') return { net: params }
@@ -111,33 +70,13 @@ export function prototypical(options: PrototypicalOptions): MetaLearner {
       for (let i = 0; i < embedding; i++) data[i * embedding + i] = 1
       return { net: params, metric: { dtype: 'float32', shape: [embedding, embedding], data } }
     },
-    controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: true }),
-    metaGradient(params, { support, query }) {
-      const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
-        const p = read(tree)
-        const pass = { tasks: true, changes: [] as StatisticChange[] }
-        const own = prototypes(p, support, pass)
-        const scores = logits(embed(p, query.x, pass), own)
-        const loss = softmaxCrossEntropy(scores, query.y, lossOptions(query, false))
-        return [loss, moveStatistics(p.net, pass.changes, 'net')] as const
-      }, params)
-      return { loss: value, gradient, bounded: tf.scalar(0), statistics: aux }
+    embed(params, x, pass) {
+      const { net: body, metric: stretch } = read(params)
+      const z = applyEmbedding(where, options, body, x, pass)
+      return stretch ? tf.reshape(tf.matMul(tf.reshape(z, [-1, embedding]), stretch), z.shape) : z
     },
-    adapt(params, support, { tasks }) {
-      const own = prototypes(read(params), support, { tasks: tasks !== undefined })
-      return { path: [own, own], bounded: tf.scalar(0) }
-    },
-    absorb(params, own, set, keep) {
-      const old = own as Prototypes
-      const fresh = prototypes(read(params), set, { tasks: false })
-      const kept = tf.mul(old.counts, keep)
-      const counts = tf.add(kept, fresh.counts)
-      const total = tf.add(
-        tf.mul(old.centres, tf.expandDims(kept, -1)),
-        tf.mul(fresh.centres, tf.expandDims(fresh.counts, -1)),
-      )
-      return { centres: tf.div(total, tf.expandDims(tf.maximum(counts, 1e-12), -1)), counts }
-    },
-    predict: (params, own, x, { tasks }) => logits(embed(read(params), x, { tasks }), own as Prototypes),
-  }
+    own: (_, z, set) => classMeans(z, membersOf(set, ways)),
+    score: (_, own, z) => nearness(z, own as ClassMeans),
+    merge: (old, fresh, keep) => mergeMeans(old as ClassMeans, fresh as ClassMeans, keep),
+  })
 }

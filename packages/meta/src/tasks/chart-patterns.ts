@@ -2,6 +2,7 @@ import { check, describe, type Rng } from '@regimen/core'
 import { classSets } from './class-sets.ts'
 import type { TaskFamily } from './sampler.ts'
 import { checkCount } from './synthetic.ts'
+import type { TaskSet } from './task.ts'
 
 /** Price at equally spaced knots of each pattern, in the textbooks' proportions; between them it goes straight. */
 const TEMPLATES = {
@@ -51,6 +52,11 @@ export interface ChartPatternOptions {
   noise?: readonly [number, number]
   /** How far knots move in time, as a share of their distance, from 0 to below 1: drawn likewise. @default [0.1, 0.6] */
   warp?: readonly [number, number]
+  /**
+   * Support by description instead of by windows, one row a class: the pattern's price at 16 equally spaced moments, brought to mean
+   * 0 and deviation 1. For `zeroShot`; `shots` then says nothing. @default false
+   */
+  described?: boolean
 }
 
 /** What distinguishes one task of chart patterns from another. */
@@ -85,7 +91,7 @@ export interface ChartPatternSpec {
 export function chartPatterns(options: ChartPatternOptions): TaskFamily<ChartPatternSpec> {
   const where = 'meta/chart-patterns'
   const { shots, queries = shots, ways = 5, length = 64, patterns = chartPatternNames } = options
-  const { span = [0.5, 0.95], noise = [0.2, 0.6], warp = [0.1, 0.6] } = options
+  const { span = [0.5, 0.95], noise = [0.2, 0.6], warp = [0.1, 0.6], described = false } = options
   checkCount(where, 'shots', shots)
   checkCount(where, 'queries', queries)
   const most = patterns === 'drawn' ? Number.POSITIVE_INFINITY : patterns.length
@@ -125,14 +131,28 @@ export function chartPatterns(options: ChartPatternOptions): TaskFamily<ChartPat
     }),
     task: (spec, rng) => {
       const templates = spec.patterns.map((one) => (typeof one === 'string' ? TEMPLATES[one] : one))
-      return {
-        ...classSets({ ways, shots, queries, width: length }, (label, out) =>
-          drawWindow(templates[label]!, spec, span, out, rng),
-        ),
-        difficulty: spec.noise,
-      }
+      const windows = classSets({ ways, shots, queries, width: length }, (label, out) =>
+        drawWindow(templates[label]!, spec, span, out, rng),
+      )
+      const support = described ? describePatterns(templates) : windows.support
+      return { support, query: windows.query, difficulty: spec.noise }
     },
   }
+}
+
+const POINTS = 16
+
+function describePatterns(templates: readonly (readonly number[])[]): TaskSet {
+  const { support } = classSets({ ways: templates.length, shots: 1, queries: 1, width: POINTS }, (label, out) => {
+    const template = templates[label]!
+    for (let i = 0; i < POINTS; i++) {
+      const at = (i / (POINTS - 1)) * (template.length - 1)
+      const k = Math.min(Math.floor(at), template.length - 2)
+      out[i] = template[k]! + (template[k + 1]! - template[k]!) * (at - k)
+    }
+    standardize(out)
+  })
+  return { ...support, described: true }
 }
 
 /** A zigzag: knots alternate around a level, except where a leg goes on in two pieces. */

@@ -1,5 +1,6 @@
 import { check, describe, RegimenError } from '@regimen/core'
 import type { TensorLeaf } from '@regimen/tensor'
+import type { MetaLearner } from '../learner.ts'
 
 /** Samples of a task, along the first axis of both leaves. */
 export interface TaskSet {
@@ -11,6 +12,11 @@ export interface TaskSet {
   readonly weights?: Float32Array
   /** When each sample was known, UTC epoch milliseconds, [n]; present where the task faces a market. */
   readonly time?: Float64Array
+  /**
+   * In a support: each row of x describes its class (attributes, the knots of a pattern) instead of being a sample of it, so that
+   * the query's x has a form of its own. Read by `zeroShot` and `relation`. @default false
+   */
+  readonly described?: boolean
 }
 
 /** What a meta-learner practises on: samples to adapt on, and samples that judge the adaptation. */
@@ -60,7 +66,8 @@ export function checkTask(task: Task, where = 'meta/task', ways: number = Number
   checkSet(task.support, 'support', where)
   checkSet(task.query, 'query', where)
   checkLabels(task.support, 'support', { where, ways })
-  for (const name of ['x', 'y'] as const) {
+  check(!task.query.described, where, () => 'the query must hold samples, got descriptions.')
+  for (const name of task.support.described ? (['y'] as const) : (['x', 'y'] as const)) {
     const [a, b] = [task.support[name], task.query[name]]
     check(
       a.dtype === b.dtype && sameTail(a.shape, b.shape),
@@ -90,6 +97,19 @@ export function checkTask(task: Task, where = 'meta/task', ways: number = Number
     )
   }
   return task
+}
+
+/** As {@link checkTask}, for a learner: its number of classes, and whether it reads samples or descriptions. */
+export function checkTaskFor(learner: Pick<MetaLearner, 'id' | 'ways' | 'describes'>, task: Task, where: string): Task {
+  const reads = learner.describes ?? false
+  check(
+    (task.support.described ?? false) === reads,
+    where,
+    () =>
+      `${learner.id} adapts to ${reads ? 'descriptions' : 'samples'}, got a support of ${reads ? 'samples' : 'descriptions'}.`,
+    reads ? 'Give the support { described: true }.' : 'Take zeroShot, or relation with { describe }, for descriptions.',
+  )
+  return checkTask(task, where, learner.ways)
 }
 
 function checkLabels({ y }: TaskSet, name: string, { where, ways }: { where: string; ways: number }): void {

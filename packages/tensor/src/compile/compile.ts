@@ -1,13 +1,23 @@
 import { check, createRng, describe, type RngState } from '@regimen/core'
 import type { Fed, Fetched } from '../tree.ts'
 import type { Buckets } from './buckets.ts'
+import type { DeviceReport } from './choose-device.ts'
 import { Compiler } from './compiler.ts'
 import type { PassReport } from './passes/passes.ts'
+import type { DeviceName } from './runtime/runtime.ts'
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
   /** Start of the stream from which `random` draws inside the function. @default 0 */
   seed?: number | string
+  /**
+   * What the graph runs on. `gpu` is any card through WebGPU (in Node and in browsers), `cuda` an NVIDIA card where the
+   * app has installed onnxruntime's CUDA libraries (Node only); both are used or refused with `NO_DEVICE`. `auto` runs each
+   * form of arguments on the CPU and the card once, keeps the faster, and never fails for want of a card. Small nets
+   * are faster on the CPU; a card pays for many tasks or large layers.
+   * @default 'cpu'
+   */
+  device?: DeviceName | 'auto'
   /** Threads inside one operation, 1 to 256. Small nets are fastest on one. @default 1 */
   threads?: number
   /** Sizes to which a varying axis is padded, so that few graphs serve many sizes. @default none */
@@ -22,7 +32,7 @@ export interface CompileOptions {
    * @default 'auto'
    */
   rewrite?: 'auto' | 'always' | 'never'
-  /** Directory where optimized graphs are kept between processes (Node only). @default none */
+  /** Directory where graphs optimized for the CPU are kept between processes (Node only). @default none */
   cache?: string
   /** `eager` runs the function with plain tfjs, for debugging. @default 'compiled' */
   execution?: 'compiled' | 'eager'
@@ -47,6 +57,8 @@ export interface Explanation {
   }
   /** What runs the graph. */
   readonly runtime: string
+  /** What it runs on and why; with `device: 'auto'` also what was measured. */
+  readonly device: DeviceReport
   /** Whether the runtime's optimized graph came from the cache directory. */
   readonly cached: boolean
 }
@@ -118,10 +130,13 @@ export function compile<Args extends readonly unknown[], R>(
   })
 }
 
+const DEVICES: readonly string[] = ['cpu', 'gpu', 'cuda', 'auto']
+
 function validate(fn: unknown, options: CompileOptions): void {
-  const { threads = 1, maxSignatures = 16, maxSessions = 8 } = options
+  const { threads = 1, maxSignatures = 16, maxSessions = 8, device = 'cpu' } = options
   const where = 'tensor/compile'
   check(typeof fn === 'function', where, () => `the first argument must be a function, got ${describe(fn)}.`)
+  check(DEVICES.includes(device), where, () => `device must be one of ${DEVICES.join(', ')}, got ${describe(device)}.`)
   const whole = (name: string, value: number, high: number): void =>
     check(
       Number.isInteger(value) && value >= 1 && value <= high,

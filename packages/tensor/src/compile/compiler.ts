@@ -4,32 +4,34 @@ import { withOwnGradients } from '../gradients/higher-order.ts'
 import { makeNoise, withNoise } from '../random.ts'
 import { flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
 import { crop, type Padding, pad, planPadding } from './buckets.ts'
+import { type Candidate, type Opened, openFastest, openOnly } from './choose-device.ts'
 import type { CompileOptions, Explanation } from './compile.ts'
 import { openDiskCache } from './disk-cache.ts'
-import { lower } from './lower/index.ts'
-import { type OnnxNames, writeOnnx } from './onnx.ts'
-import { type Packing, packArrays, packBorders, packNames, unpackArrays } from './pack.ts'
-import { optimize } from './passes/passes.ts'
+import { packArrays, unpackArrays } from './pack.ts'
+import { exportModel, type Program, writeProgram } from './program.ts'
+import { asDeviceError, deviceError } from './runtime/device-error.ts'
 import { findRuntime, isNode } from './runtime/onnxruntime.ts'
-import type { Runtime, RuntimeArray, Session } from './runtime/runtime.ts'
-import { type InputLeaf, type Numbers, readArguments, type Signature, signatureOf } from './signature.ts'
+import type { DeviceName, Runtime, RuntimeArray, Session } from './runtime/runtime.ts'
+import { type InputLeaf, type Numbers, readArguments, type Signature, signatureOf, zeros } from './signature.ts'
 import { openTracer, type Trace } from './trace.ts'
 
 const REWRITE_BELOW = 2500
+const UNSTARTED = 'it has not started yet.'
 
-/** One form of arguments: what was recorded, the ONNX bytes, and the session while one is open. */
+/** One form of arguments: what was recorded, the programs for the devices, and the session while one is open. */
 interface Plan {
   readonly signature: Signature
   readonly trace: Trace
-  readonly model: Uint8Array
-  readonly names: OnnxNames
-  readonly packing: Packing
-  /** Where small inputs are laid end to end; a call that overlaps another makes its own. */
-  readonly buffer: Float32Array
+  /** Those that may run; once several were measured, the fastest alone. */
+  programs: readonly Program[]
+  /** What runs where a measured choice fails later: the CPU's. */
+  fallback: Program | undefined
   readonly explanation: { -readonly [K in keyof Explanation]: Explanation[K] }
-  session: Promise<Session> | undefined
+  session: Promise<Opened> | undefined
   running: number
 }
+
+type Runtimes = ReadonlyMap<DeviceName, Runtime>
 
 /** What stands behind a compiled function: one plan for each form of arguments, and a bounded number of sessions. */
 export class Compiler {
@@ -59,19 +61,15 @@ export class Compiler {
       inputs.forEach((array, i) => {
         inputs[i] = pad(array, padding.shapes[i]!)
       })
-    const runtime = await this.#runtime()
-    if (!runtime) return this.#eagerly(args, inputs, padding)
-    const plan = await this.#planFor(args, key, padding, runtime)
+    const runtimes = await this.#runtimes()
+    if (!runtimes) return this.#eagerly(args, inputs, padding)
+    const plan = await this.#planFor(args, key, padding, runtimes)
     for (const spec of plan.trace.noise) {
       inputs.push({ dtype: 'float32', shape: spec.shape, data: makeNoise(spec, this.rng) })
     }
     plan.running++
     try {
-      plan.session ??= this.#start(plan, runtime)
-      const session = await plan.session
-      const packed = plan.packing.inputs
-      const buffer = plan.running > 1 ? new Float32Array(plan.buffer.length) : plan.buffer
-      const results = unpackArrays(await session.run(packArrays(inputs, packed, buffer)), plan.packing.outputs)
+      const results = await this.#run(plan, runtimes, inputs)
       if (padding)
         results.forEach((array, i) => {
           results[i] = crop(array, padding, plan.trace.outputPaths[i]!)
@@ -82,15 +80,42 @@ export class Compiler {
     }
   }
 
+  async #run(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<RuntimeArray[]> {
+    const { session, candidate } = await this.#open(plan, runtimes, inputs)
+    const { device, packing, buffer: own } = candidate.program
+    const buffer = plan.running > 1 ? new Float32Array(own.length) : own
+    try {
+      return unpackArrays(await session.run(packArrays(inputs, packing.inputs, buffer)), packing.outputs)
+    } catch (cause) {
+      const error = asDeviceError(cause, device)
+      const code = error instanceof RegimenError ? error.code : ''
+      const { fallback } = plan
+      const retreats = fallback && fallback !== candidate.program && code.includes('DEVICE')
+      if (code !== 'DEVICE_LOST' && !retreats) throw error
+      // The session died with its device; what calls next starts another.
+      plan.session = undefined
+      await session.dispose().catch(() => undefined)
+      if (!retreats) throw error
+      plan.programs = [fallback]
+      const { provider } = runtimes.get(fallback.device)!
+      const reason = `${fallback.device} took over when ${device} failed (${code}).`
+      plan.explanation.device = { ...plan.explanation.device, chosen: fallback.device, provider, reason }
+      return this.#run(plan, runtimes, inputs)
+    }
+  }
+
   async warmup(signatures: readonly (readonly unknown[])[]): Promise<void> {
     this.#refuseDisposed()
-    const runtime = await this.#runtime()
-    if (!runtime) return
+    const runtimes = await this.#runtimes()
+    if (!runtimes) return
     for (const args of signatures) {
       const { key, leaves } = readArguments(args)
-      const plan = await this.#planFor(args, key, this.#padding(args, key, leaves), runtime)
-      plan.session ??= this.#start(plan, runtime)
-      await plan.session
+      const plan = await this.#planFor(args, key, this.#padding(args, key, leaves), runtimes)
+      const empty = ({ dtype, shape }: { dtype: TensorLeaf['dtype']; shape: readonly number[] }): RuntimeArray => {
+        return { dtype, shape, data: zeros(dtype, shape) }
+      }
+      const noise = plan.trace.noise.map(({ shape }) => empty({ dtype: 'float32', shape }))
+      await this.#open(plan, runtimes, [...plan.signature.specs.map(empty), ...noise])
     }
   }
 
@@ -115,18 +140,7 @@ export class Compiler {
 
   /** Records anew, because the graph that runs has packed borders. */
   async #export(signature: Signature, constantAt: (input: number) => Numbers | undefined): Promise<Uint8Array> {
-    const trace = (await openTracer()).trace(this.#fn, signature)
-    const graph = lower(trace)
-    const names = namesOf(signature, trace)
-    const kept: number[] = []
-    graph.inputs.forEach((id, i) => {
-      const data = i < signature.specs.length ? constantAt(i) : undefined
-      if (data) graph.values[id] = { ...graph.values[id]!, data }
-      else kept.push(i)
-    })
-    const exported = { ...graph, inputs: kept.map((i) => graph.inputs[i]!) }
-    optimize(exported)
-    return writeOnnx(exported, { inputs: kept.map((i) => names.inputs[i]!), outputs: names.outputs }).slice()
+    return exportModel((await openTracer()).trace(this.#fn, signature), signature, constantAt)
   }
 
   explain(): readonly Explanation[] {
@@ -138,29 +152,42 @@ export class Compiler {
     const plans = [...this.#plans.values()]
     this.#plans.clear()
     for (const plan of plans) {
-      const session = await plan.then(
-        ({ session }) => session,
-        () => undefined,
-      )
-      await session?.dispose()
+      const opened = await plan.then(({ session }) => session).catch(() => undefined)
+      await opened?.session.dispose().catch(() => undefined)
     }
   }
 
   readonly #explanations: Explanation[] = []
 
-  async #runtime(): Promise<Runtime | undefined> {
-    if (this.#options.execution === 'eager') return undefined
-    const runtime = await findRuntime()
-    if (!runtime) announceMissing()
-    return runtime
+  /** The runtimes of the devices that may be used; undefined where functions run eagerly. */
+  async #runtimes(): Promise<Runtimes | undefined> {
+    const { execution, device = 'cpu' } = this.#options
+    if (execution === 'eager') return undefined
+    if (this.#found) return this.#found
+    const found = new Map<DeviceName, Runtime>()
+    for (const name of device === 'auto' ? (['cpu', 'gpu'] as const) : [device]) {
+      const runtime = await findRuntime(name)
+      if (runtime) found.set(name, runtime)
+    }
+    if (found.size > 0) {
+      this.#found = found
+      return found
+    }
+    if (device !== 'cpu' && device !== 'auto') {
+      throw deviceError('NO_DEVICE', device, `${runtimeName()} is not installed (npm install ${runtimeName()})`)
+    }
+    announceMissing()
+    return undefined
   }
+
+  #found: Runtimes | undefined
 
   #padding(args: readonly unknown[], key: string, leaves: readonly InputLeaf[]): Padding | undefined {
     const { buckets } = this.#options
     return buckets && planPadding(buckets, signatureOf(args, key).specs, leaves)
   }
 
-  #planFor(args: readonly unknown[], key: string, padding: Padding | undefined, runtime: Runtime): Promise<Plan> {
+  #planFor(args: readonly unknown[], key: string, padding: Padding | undefined, runtimes: Runtimes): Promise<Plan> {
     const fullKey = padding ? `${key}|${padding.size}` : key
     const lookup = padding ? `${padding.form}|${padding.size}` : fullKey
     const known = this.#plans.get(lookup)
@@ -172,57 +199,76 @@ export class Compiler {
     }
     const signature = signatureOf(args, lookup, padding?.shapes)
     if (this.#plans.size >= this.#maxSignatures) return this.#refuseSignature(signature)
-    const plan = this.#prepare(signature, runtime)
+    const plan = this.#prepare(signature, runtimes)
     this.#plans.set(lookup, plan)
     plan.catch(() => this.#plans.delete(lookup))
     return plan
   }
 
-  async #prepare(signature: Signature, runtime: Runtime): Promise<Plan> {
+  async #prepare(signature: Signature, runtimes: Runtimes): Promise<Plan> {
     const tracer = await openTracer()
-    const clock = systemClock
-    const started = clock.monotonic()
+    const started = systemClock.monotonic()
     const trace = tracer.trace(this.#fn, signature)
-    const traced = clock.monotonic()
-    const { graph, packing } = packBorders(lower(trace))
-    const lowered = clock.monotonic()
-    const passes = optimize(graph)
-    const plain = namesOf(signature, trace)
-    const names = {
-      inputs: packNames(plain.inputs, packing.inputs, 'packed'),
-      outputs: packNames(plain.outputs, packing.outputs, 'out.packed'),
-    }
-    const model = writeOnnx(graph, names)
-    const optimized = clock.monotonic()
+    const traced = systemClock.monotonic() - started
+    const programs = [...runtimes.keys()].map((device) => writeProgram(trace, signature, device))
+    const [{ device, passes, milliseconds }] = programs as [Program]
+    const { name, provider } = runtimes.get(device)!
     const explanation: Plan['explanation'] = {
       signature: signature.specs.map(({ path, dtype, shape }) => `${path}: ${dtype}[${shape.join(', ')}]`).join('; '),
       kernels: trace.nodes.length,
       passes,
-      milliseconds: { trace: traced - started, lower: lowered - traced, passes: optimized - lowered, start: 0 },
-      runtime: runtime.name,
+      milliseconds: { trace: traced, ...milliseconds, start: 0 },
+      runtime: name,
+      device: { chosen: device, provider, reason: UNSTARTED, milliseconds: {} },
       cached: false,
     }
     this.#explanations.push(explanation)
     // The recording's values are no longer needed; only its borders are.
     const kept: Trace = { ...trace, values: [], nodes: [] }
-    const buffer = new Float32Array(packing.inputs?.size ?? 0)
-    return { signature, trace: kept, model, names, packing, buffer, explanation, session: undefined, running: 0 }
+    const fallback = programs.length > 1 ? programs[0] : undefined
+    return { signature, trace: kept, programs, fallback, explanation, session: undefined, running: 0 }
   }
 
-  async #start(plan: Plan, runtime: Runtime): Promise<Session> {
-    await this.#closeOldest()
-    const { rewrite = 'auto', threads = 1 } = this.#options
-    const small = plan.explanation.passes.at(-1)!.nodes < REWRITE_BELOW
-    const options = { ...plan.names, threads, rewrite: rewrite === 'always' || (rewrite === 'auto' && small) }
-    const started = systemClock.monotonic()
-    const disk = this.#options.cache === undefined ? undefined : openDiskCache(this.#options.cache, runtime.name)
-    const session = disk
-      ? await disk.start(runtime, plan.model, options, (cached) => {
-          plan.explanation.cached = cached
-        })
-      : await runtime.start(plan.model, options)
-    plan.explanation.milliseconds = { ...plan.explanation.milliseconds, start: systemClock.monotonic() - started }
+  /** The plan's session, started where none is open. */
+  #open(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<Opened> {
+    if (plan.session) return plan.session
+    const session = this.#start(plan, runtimes, inputs)
+    plan.session = session
+    session.catch(() => {
+      if (plan.session === session) plan.session = undefined
+    })
     return session
+  }
+
+  async #start(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<Opened> {
+    await this.#closeOldest()
+    const { explanation } = plan
+    const started = systemClock.monotonic()
+    const candidates = plan.programs.map((program) => this.#candidate(plan, program, runtimes.get(program.device)!))
+    const measured = candidates.length > 1
+    const opened = measured ? await openFastest(candidates, inputs) : await openOnly(candidates[0]!)
+    const { program, runtime } = opened.candidate
+    const start = systemClock.monotonic() - started
+    if (measured || explanation.device.reason === UNSTARTED) explanation.device = opened.report
+    plan.programs = [program]
+    explanation.runtime = runtime.name
+    explanation.passes = program.passes
+    explanation.milliseconds = { ...explanation.milliseconds, ...program.milliseconds, start }
+    return opened
+  }
+
+  #candidate(plan: Plan, program: Program, runtime: Runtime): Candidate {
+    const { rewrite = 'auto', threads = 1, cache } = this.#options
+    const small = program.passes.at(-1)!.nodes < REWRITE_BELOW
+    const options = { ...program.names, threads, rewrite: rewrite === 'always' || (rewrite === 'auto' && small) }
+    const start = async (): Promise<Session> => {
+      // What a card's provider writes is no graph that it could read again.
+      if (cache === undefined || program.device !== 'cpu') return runtime.start(program.model, options)
+      return openDiskCache(cache, runtime.name).start(runtime, program.model, options, (cached) => {
+        plan.explanation.cached = cached
+      })
+    }
+    return { program, runtime, start }
   }
 
   async #closeOldest(): Promise<void> {
@@ -233,9 +279,9 @@ export class Compiler {
     }
     for (const plan of open.slice(0, Math.max(0, open.length - this.#maxSessions))) {
       if (plan.running > 0) continue
-      const session = plan.session
+      const opened = plan.session
       plan.session = undefined
-      await (await session)?.dispose()
+      await (await opened?.catch(() => undefined))?.session.dispose()
     }
   }
 
@@ -328,20 +374,17 @@ async function readLeaves(leaves: readonly InputLeaf[]): Promise<RuntimeArray[]>
   return arrays
 }
 
-function namesOf(signature: Signature, trace: Trace): OnnxNames {
-  return {
-    inputs: [...signature.specs.map(({ path }) => path), ...trace.noise.map((_, i) => `random.${i}`)],
-    outputs: trace.outputPaths.map((path) => (path === '' ? 'out' : `out.${path}`)),
-  }
-}
-
 let announced = false
 
 function announceMissing(): void {
   if (announced) return
   announced = true
-  const name = isNode() ? 'onnxruntime-node' : 'onnxruntime-web'
+  const name = runtimeName()
   console.warn(
     `[tensor/compile] ${name} is not installed, so compiled functions run eagerly (slowly). npm install ${name}`,
   )
+}
+
+function runtimeName(): string {
+  return isNode() ? 'onnxruntime-node' : 'onnxruntime-web'
 }

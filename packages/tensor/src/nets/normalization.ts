@@ -115,7 +115,8 @@ export function batchNorm(options: BatchNormOptions): Net<BatchNormParams> {
 
       const { mean, variance } = params
       if (mean && variance && !context.training) {
-        return scaled(tf.sub(x, perFeature(row(mean), x.rank)), perFeature(row(variance), x.rank))
+        const average = (t: tf.Tensor) => perFeature(asConstant(row(t)), x.rank)
+        return scaled(tf.sub(x, average(mean)), average(variance))
       }
       const first = context.tasks ? 1 : 0
       const axes = x.shape.map((_, i) => i).filter((i) => i >= first && i < x.rank - 1)
@@ -148,6 +149,14 @@ export function batchNorm(options: BatchNormOptions): Net<BatchNormParams> {
 export function withUpdates<P>(params: P, updates: readonly (readonly [old: tf.Tensor, next: tf.Tensor])[]): P {
   const next = new Map(updates)
   return mapTree((leaf: tf.Tensor) => next.get(leaf) ?? leaf, params)
+}
+
+// Averages are measured, not learned: an inner loop of gradient descent must not move them.
+function asConstant(average: tf.Tensor): tf.Tensor {
+  return tf.customGrad((input) => ({
+    value: tf.clone(input as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+  }))(average)
 }
 
 function moments(x: tf.Tensor, axes: number[]): { mean: tf.Tensor; centred: tf.Tensor; variance: tf.Tensor } {

@@ -7,6 +7,8 @@ export interface Call {
   readonly b: GraphBuilder
   readonly inputs: Readonly<Record<string, Value>>
   readonly attrs: Attrs
+  /** Whether a WebGPU provider runs it, which lacks some operations and has others wrong. */
+  readonly gpu: boolean
   readonly outs: readonly { readonly shape: readonly number[]; readonly dtype: TensorDtype }[]
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { GraphBuilder, Value } from '../graph.ts'
 import { type Call, input, type Lowering, type LoweringTable } from './call.ts'
 import { finish } from './matmul.ts'
+import { fit, readWindows, spread } from './windows.ts'
 
 type Shape4 = [number, number, number, number]
 type Geometry = ReturnType<typeof tf.backend_util.computeConv2DInfo>
@@ -108,21 +109,9 @@ const depthwiseBackpropInput: Lowering = (call) => {
   const g = geometry(call, call.attrs.inputShape as number[], filter.shape, true)
   const [h, w, channels, multiplier] = filter.shape as Shape4
   const weights = call.b.reshape(call.b.transpose(filter, [2, 3, 0, 1]), [channels * multiplier, 1, h, w])
+  if (call.gpu)
+    return channelsBack(call.b, spread(call, channelsFirst(call.b, dy, g), weights, readWindows(g), channels), g)
   return backToInput(call, g, dy, weights, channels)
-}
-
-/** Pads so that every window lies inside, then cuts what no window reaches. */
-function fit(b: GraphBuilder, x: Value, g: Geometry): Value {
-  const rows = (g.outHeight - 1) * g.strideHeight + g.effectiveFilterHeight
-  const columns = (g.outWidth - 1) * g.strideWidth + g.effectiveFilterWidth
-  const padded = b.pad(x, [
-    [0, 0],
-    [0, 0],
-    [g.padInfo.top, Math.max(0, rows - g.inHeight - g.padInfo.top)],
-    [g.padInfo.left, Math.max(0, columns - g.inWidth - g.padInfo.left)],
-  ])
-  const exact = padded.shape[2] === rows && padded.shape[3] === columns
-  return exact ? padded : b.slice(padded, [0, 0], [rows, columns], [2, 3])
 }
 
 /** The adjoint in the filter: a convolution over the batch whose stride and dilation have changed places. */
@@ -130,7 +119,7 @@ const conv2dBackpropFilter: Lowering = (call) => {
   const { b, attrs } = call
   const [x, dy] = [input(call, 'x'), input(call, 'dy')]
   const g = geometry(call, x.shape, attrs.filterShape as number[], false)
-  const images = fit(b, channelsFirst(b, x, g), g)
+  const images = fit(b, channelsFirst(b, x, g), readWindows(g))
   const swapped = [1, 0, 2, 3]
   const shape = [g.inChannels, g.outChannels, g.filterHeight, g.filterWidth]
   const y = b.add(
@@ -153,7 +142,7 @@ const depthwiseBackpropFilter: Lowering = (call) => {
   const [x, dy] = [input(call, 'x'), input(call, 'dy')]
   const [h, w, channels, multiplier] = attrs.filterShape as Shape4
   const g = geometry(call, x.shape, attrs.filterShape as number[], true)
-  const images = fit(b, channelsFirst(b, x, g), g)
+  const images = fit(b, channelsFirst(b, x, g), readWindows(g))
   const [rows, columns] = [images.shape[2]!, images.shape[3]!]
   // One group per image and channel; the batch is summed afterwards.
   const groups = g.batchSize * channels

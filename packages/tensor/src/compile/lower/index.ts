@@ -27,8 +27,11 @@ export const LOWERINGS: LoweringTable = {
   ...LOCAL,
 }
 
-/** Turns a recording into a graph of ONNX operations. Kernels whose results nobody needs are skipped. */
-export function lower(trace: Trace): Graph {
+/**
+ * Turns a recording into a graph of ONNX operations. Kernels whose results nobody needs are skipped. `gpu` chooses
+ * what WebGPU providers run rightly.
+ */
+export function lower(trace: Trace, gpu = false): Graph {
   const b = new GraphBuilder()
   const values: (Value | undefined)[] = new Array(trace.values.length)
   for (const id of trace.inputs) {
@@ -45,7 +48,7 @@ export function lower(trace: Trace): Graph {
     for (const name in node.inputs) inputs[name] = values[node.inputs[name]!]!
     const lowering = LOWERINGS[node.kernel]
     const outs = node.outputs.map((id) => trace.values[id]!)
-    const result = lowering?.({ b, inputs, attrs: node.attrs, outs })
+    const result = lowering?.({ b, inputs, attrs: node.attrs, gpu, outs })
     if (!result) throw unsupported(node, lowering !== undefined)
     const list = Array.isArray(result) ? result : [result]
     node.outputs.forEach((id, i) => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { GraphBuilder, Value } from '../graph.ts'
 import { type Call, input, type Lowering, type LoweringTable } from './call.ts'
+import { readWindows, spread } from './windows.ts'
 
 type Shape3 = [number, number, number]
 type Shape4 = [number, number, number, number]
@@ -120,23 +121,8 @@ const dilationGradOfInput: Lowering = (call) => {
   const images = g.batchSize * g.inChannels
   const y = b.reshape(b.transpose(parts, [1, 4, 0, 2, 3]), [images, places, g.outHeight, g.outWidth])
   const ones = Float32Array.from({ length: places * places }, (_, i) => (i % (places + 1) === 0 ? 1 : 0))
-  const rows = (g.outHeight - 1) * g.strideHeight + g.effectiveFilterHeight
-  const columns = (g.outWidth - 1) * g.strideWidth + g.effectiveFilterWidth
-  const whole = b.add(
-    'ConvTranspose',
-    [y, b.value([places, 1, g.filterHeight, g.filterWidth], 'float32', ones)],
-    [images, 1, rows, columns],
-    'float32',
-    { strides: [g.strideHeight, g.strideWidth], dilations: [g.dilationHeight, g.dilationWidth], pads: [0, 0, 0, 0] },
-  )
-  const { top, left } = g.padInfo
-  const grown = b.pad(whole, [
-    [0, 0],
-    [0, 0],
-    [0, Math.max(0, top + g.inHeight - rows)],
-    [0, Math.max(0, left + g.inWidth - columns)],
-  ])
-  const cut = b.slice(grown, [top, left], [top + g.inHeight, left + g.inWidth], [2, 3])
+  const filters = b.value([places, 1, g.filterHeight, g.filterWidth], 'float32', ones)
+  const cut = spread(call, y, filters, readWindows(g), 1)
   return b.transpose(b.reshape(cut, [g.batchSize, g.inChannels, g.inHeight, g.inWidth]), [0, 2, 3, 1])
 }
 

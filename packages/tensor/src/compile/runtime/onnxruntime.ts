@@ -1,15 +1,19 @@
 import type * as Ort from 'onnxruntime-node'
 import type { TensorDtype } from '../../tree.ts'
 import type { Numbers } from '../signature.ts'
-import type { Runtime, RuntimeArray, Session, SessionOptions } from './runtime.ts'
+import type { DeviceName, Runtime, RuntimeArray, Session, SessionOptions } from './runtime.ts'
 
 type OrtModule = typeof Ort
 
-let runtime: Promise<Runtime | undefined> | undefined
+const runtimes = new Map<DeviceName, Promise<Runtime | undefined>>()
 
-/** The onnxruntime of this platform, or undefined where none is installed. Looked for once. */
-export function findRuntime(): Promise<Runtime | undefined> {
-  runtime ??= load()
+/** The onnxruntime of this platform for a device, or undefined where none is installed. Looked for once. */
+export function findRuntime(device: DeviceName): Promise<Runtime | undefined> {
+  let runtime = runtimes.get(device)
+  if (!runtime) {
+    runtime = load(device)
+    runtimes.set(device, runtime)
+  }
   return runtime
 }
 
@@ -18,16 +22,18 @@ export function isNode(): boolean {
   return typeof process === 'object' && typeof process.versions?.node === 'string'
 }
 
-async function load(): Promise<Runtime | undefined> {
+async function load(device: DeviceName): Promise<Runtime | undefined> {
   try {
     if (isNode()) {
       // A name in a variable keeps bundlers for browsers from following this import.
       const name = 'onnxruntime-node'
       const loaded = (await import(/* @vite-ignore */ name)) as OrtModule & { default?: OrtModule }
-      return open(loaded.default ?? loaded, 'onnxruntime-node', ['cpu'])
+      return open(loaded.default ?? loaded, name, device === 'gpu' ? 'webgpu' : device)
     }
-    const web = (await import('onnxruntime-web')) as OrtModule
-    return open(web, 'onnxruntime-web', ['wasm'])
+    // Two builds: an app that computes on the CPU never loads the larger one.
+    return device === 'cpu'
+      ? open((await import('onnxruntime-web/wasm')) as OrtModule, 'onnxruntime-web', 'wasm')
+      : open((await import('onnxruntime-web/webgpu')) as OrtModule, 'onnxruntime-web', 'webgpu')
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
@@ -43,27 +49,30 @@ function isMissing(error: unknown): boolean {
   )
 }
 
-function open(ort: OrtModule, name: string, providers: readonly string[]): Runtime {
+function open(ort: OrtModule, name: string, provider: string): Runtime {
   const version = ort.env.versions.common ?? ''
   return {
     name: `${name} ${version}`,
+    provider,
     start: async (model, options) => {
       if (name === 'onnxruntime-web') ort.env.wasm.numThreads = options.threads
-      const session = await ort.InferenceSession.create(model, sessionOptions(options, providers))
+      const session = await ort.InferenceSession.create(model, sessionOptions(options, provider))
       return new OrtSession(ort, session, options)
     },
   }
 }
 
-function sessionOptions(options: SessionOptions, providers: readonly string[]): Ort.InferenceSession.SessionOptions {
+function sessionOptions(options: SessionOptions, provider: string): Ort.InferenceSession.SessionOptions {
   return {
-    executionProviders: [...(options.providers ?? providers)],
+    // What a provider lacks runs on the CPU.
+    executionProviders: [provider],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // Level 'all' chooses memory layouts for this very processor, which a file must not.
     graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
-    logSeverityLevel: 3,
+    // What fails is thrown; the log would say it a second time.
+    logSeverityLevel: 4,
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   }

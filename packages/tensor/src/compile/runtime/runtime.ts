@@ -1,10 +1,15 @@
 import type { TensorDtype } from '../../tree.ts'
 import type { Numbers } from '../signature.ts'
 
+/** What a graph runs on. `gpu` is WebGPU, on any card; `cuda` is NVIDIA's library, where the app has installed it. */
+export type DeviceName = 'cpu' | 'gpu' | 'cuda'
+
 /** What runs a graph. One small interface, so that Node, browsers and cards differ in one file each. */
 export interface Runtime {
   /** Name and version, for reports and cache keys. */
   readonly name: string
+  /** What inside the runtime computes: `cpu`, `wasm`, `webgpu` or `cuda`. */
+  readonly provider: string
   start(model: Uint8Array, options: SessionOptions): Promise<Session>
 }
 
@@ -16,8 +21,6 @@ export interface SessionOptions {
   readonly threads: number
   /** Whether the runtime rewrites the graph on its own before it runs it: slow to start, faster to run. */
   readonly rewrite: boolean
-  /** Where operations run, in order of preference; `['cpu']` in Node, `['wasm']` in browsers when omitted. */
-  readonly providers?: readonly string[]
   /** File to which the runtime writes the graph as it optimized it. */
   readonly saveOptimized?: string
   /** File (without its ending) for the runtime's own profile; for tuning. */
