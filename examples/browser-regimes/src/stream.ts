@@ -2,7 +2,7 @@ import { simulate } from '@regimen/market'
 import { fitBarRegimes, onlineBarRegimes } from '@regimen/regimes'
 
 /** Bars of the past, on which the regimes are fitted before the stream begins. */
-const PAST = 1000
+const PAST = 800
 /** From the most volatile to the calmest. */
 const NAMES = ['wild', 'lively', 'calm']
 
@@ -23,7 +23,7 @@ export interface Stream {
 
 /** Simulates a market, fits regimes to its past, and follows it from there, one bar at a time and never ahead. */
 export function openStream(seed: string): Stream {
-  const { bars } = simulate('equity-daily', { bars: 12_000, seed })
+  const { bars } = simulate('equity-daily', { bars: 6000, seed })
   const { open, high, low, close } = bars
   const past = {
     open: open.slice(0, PAST),
