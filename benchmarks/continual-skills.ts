@@ -27,8 +27,8 @@ const MOST = GROWTH.at(-1)!
 const AIMS = [64, 128, 256] as const
 const AIM = 128
 const TESTED = 1000
-const RATES = [0.003, 0.01, 0.03, 0.1]
-const EPOCHS = [5, 15, 40]
+const RATES = [0.0003, 0.001, 0.003, 0.01, 0.03]
+const EPOCHS = [5, 15, 40, 120]
 
 interface Regime {
   readonly linear: Float64Array
@@ -113,10 +113,11 @@ async function curve(
   { rate, epochs }: Recipe,
   seed: string,
   startOf: (few: TaskData) => Promise<Params | undefined>,
+  growth: readonly number[] = GROWTH,
 ): Promise<number[]> {
   const losses: number[] = []
   const trainers = new Map<string, { trainer: Trainer<DenseParams[]>; begin: Snapshot }>()
-  for (const n of GROWTH) {
+  for (const n of growth) {
     const few = first(data, n)
     const start = await startOf(few)
     const key = start ? Array.from(start[0]!.kernel.data).join() : 'scratch'
@@ -143,8 +144,9 @@ function needed(losses: readonly number[], target: number): number {
   return Math.exp(Math.log(GROWTH[at - 1]!) + share * Math.log(GROWTH[at]! / GROWTH[at - 1]!))
 }
 
-/** The recipe that is best on other regimes: the mean loss over all numbers of samples, from scratch or from a moved regime's net. */
+/** The recipe that is best on other regimes: from scratch at the very number that sets the loss to reach, warm over several. */
 async function tuned(warm: boolean): Promise<Recipe> {
+  const growth = warm ? [8, 32, 128] : [AIM]
   let best: Recipe & { loss: number } = { rate: 0, epochs: 0, loss: Number.POSITIVE_INFINITY }
   const regimes = Array.from({ length: 3 }, (_, k) => drawRegime(`tune ${k}`))
   const starts: (Params | undefined)[] = []
@@ -158,7 +160,7 @@ async function tuned(warm: boolean): Promise<Recipe> {
       for (const [k, regime] of regimes.entries()) {
         const back = warm ? moved(regime, `tune moved ${k}`) : regime
         const [data, judged] = [draw(back, MOST, `tune data ${k}`), draw(back, TESTED, `tune judged ${k}`)]
-        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, async () => starts[k]))
+        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, async () => starts[k], growth))
       }
       if (loss < best.loss) best = { rate, epochs, loss }
     }
