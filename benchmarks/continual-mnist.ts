@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import {
+  openGenerativeReplay,
   openModularNet,
   openPackNet,
   openProgressiveNet,
@@ -39,12 +40,13 @@ const METHODS: { readonly [name: string]: (tasks: number, lambda: number) => Str
 }
 
 const SIZES = { inputs: PIXELS, batchSize: 128, rate: 0.002 }
+type Learned = Pick<TaskNet, 'learn' | 'accuracy' | 'cost' | 'dispose'>
 /** Nets of a structure of their own. Where they are told the task at prediction the test tells it. */
 const NETS: {
   readonly [name: string]: {
     readonly told: readonly Scenario[]
     readonly untold: readonly Scenario[]
-    open(outputs: number, seed: string): TaskNet
+    open(outputs: number, seed: string): Learned
   }
 } = {
   pack_net: {
@@ -56,6 +58,19 @@ const NETS: {
     told: ['permuted', 'task'],
     untold: [],
     open: (outputs, seed) => openProgressiveNet({ ...SIZES, outputs, seed, hidden: [100, 100] }),
+  },
+  // With as many epochs as the others; see continual-generative for what more of them give.
+  generative_replay: {
+    told: [],
+    untold: ['permuted', 'domain', 'class'],
+    open: (outputs, seed) =>
+      openGenerativeReplay({
+        ...SIZES,
+        outputs,
+        seed,
+        net: mlp({ sizes: [PIXELS, 100, 100, outputs] }),
+        pixels: 'bernoulli',
+      }),
   },
   modular: {
     told: ['task'],
@@ -117,7 +132,7 @@ async function follow(
 }
 
 /** The same for a net of a structure of its own. */
-async function followNet(splits: readonly Split[], net: TaskNet, told: boolean, { epochs }: Run): Promise<Followed> {
+async function followNet(splits: readonly Split[], net: Learned, told: boolean, { epochs }: Run): Promise<Followed> {
   for (const split of splits) await net.learn(split.train(), { epochs })
   let accuracy = 0
   for (const [task, split] of splits.entries()) {

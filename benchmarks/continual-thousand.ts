@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import {
   type ContinualMetrics,
   continualMetrics,
+  openGenerativeReplay,
   openModularNet,
   openPackNet,
   openProgressiveNet,
@@ -64,7 +65,7 @@ const NET = { inputs: WIDTH, outputs: 2, batchSize: 64, rate: 0.008 }
 const ROWS: {
   readonly [name: string]: {
     readonly strategy?: Strategy
-    readonly net?: (seed: number) => TaskNet
+    readonly net?: (seed: number) => Pick<TaskNet, 'learn' | 'accuracy' | 'cost' | 'dispose'>
     readonly told?: boolean
     readonly tasks?: number
     readonly note: string
@@ -77,6 +78,11 @@ const ROWS: {
   kronecker_ewc: {
     strategy: { penalty: { kind: 'ewc', lambda: 1, fisher: 'kronecker' } },
     note: 'no replay; the tasks contradict each other and are not named',
+  },
+  generative_replay: {
+    net: (seed) =>
+      openGenerativeReplay({ ...NET, seed, net: mlp({ sizes: [WIDTH, 48, 48, 2] }), hidden: [32, 32], latent: 4 }),
+    note: 'no sample kept; a generator 2-32-32-4',
   },
   modular: {
     net: (seed) => openModularNet({ ...NET, seed, hidden: [16], bar: 0.8 }),

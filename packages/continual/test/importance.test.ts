@@ -1,8 +1,7 @@
 import { createRng } from '@regimen/core'
-import { dense, mlp } from '@regimen/tensor'
+import { dense } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import { flatNet } from '../src/flat.ts'
 import {
   averageProject,
   consolidate,
@@ -12,6 +11,7 @@ import {
   projectGradient,
   suggestLambda,
 } from '../src/index.ts'
+import { tinyNet } from './tiny-net.ts'
 
 const leaf = (shape: number[], data: number[]) => ({ dtype: 'float32' as const, shape, data: Float32Array.from(data) })
 
@@ -59,26 +59,8 @@ describe('fisherDiagonal', () => {
   })
 
   it('of a net with hidden layers equals the sum over classes of finite differences', async () => {
-    const net = mlp({ sizes: [3, 4, 3], activation: 'tanh' })
-    const flat = flatNet(net)
-    const vector = flat.init(createRng(4))
-    const x = [0.3, -0.7, 0.5]
-    const logP = (at: ArrayLike<number>): number[] => {
-      const [first, second] = flat.toParams(at) as { kernel: { data: Float32Array }; bias: { data: Float32Array } }[]
-      const layer = (input: number[], { kernel, bias }: typeof first & object, outputs: number) =>
-        Array.from({ length: outputs }, (_, j) =>
-          input.reduce((sum, value, i) => sum + value * kernel.data[i * outputs + j]!, bias.data[j]!),
-        )
-      const logits = layer(layer(x, first!, 4).map(Math.tanh), second!, 3)
-      const total = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0))
-      return logits.map((value) => value - total)
-    }
-    const p = logP(vector).map(Math.exp)
-    const expected = Array.from(vector, (_, i) => {
-      const shifted = (by: number) => logP(vector.map((value, j) => (j === i ? value + by : value)))
-      const [up, down] = [shifted(0.01), shifted(-0.01)]
-      return p.reduce((sum, share, c) => sum + share * ((up[c]! - down[c]!) / 0.02) ** 2, 0)
-    })
+    const { net, flat, vector, x, p, slopes } = tinyNet()
+    const expected = slopes.map((each) => each.reduce((sum, slope, c) => sum + p[c]! * slope ** 2, 0))
     near(
       await fisherDiagonal(net, { params: flat.toParams(vector), samples: { x, width: 3 }, outputs: 3 }),
       expected,

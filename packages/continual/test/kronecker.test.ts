@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { flatNet } from '../src/flat.ts'
 import { joinFactors } from '../src/importance/kronecker-penalty.ts'
 import { type KroneckerFactor, kroneckerFisher, kroneckerPenalty, openTrainer } from '../src/index.ts'
+import { tinyNet } from './tiny-net.ts'
 
 const opened: { dispose(): Promise<void> }[] = []
 afterEach(async () => {
@@ -36,26 +37,7 @@ const spd = (n: number, seed: string): Float64Array => {
 
 describe('kroneckerFisher', () => {
   it('of one sample is the full Fisher information of every layer, by finite differences', async () => {
-    const net = mlp({ sizes: [3, 4, 3], activation: 'tanh' })
-    const flat = flatNet(net)
-    const vector = flat.init(createRng(4))
-    const x = [0.3, -0.7, 0.5]
-    const logP = (at: ArrayLike<number>): number[] => {
-      const [first, second] = flat.toParams(at) as { kernel: { data: Float32Array }; bias: { data: Float32Array } }[]
-      const layer = (input: number[], { kernel, bias }: typeof first & object, outputs: number) =>
-        Array.from({ length: outputs }, (_, j) =>
-          input.reduce((sum, value, i) => sum + value * kernel.data[i * outputs + j]!, bias.data[j]!),
-        )
-      const logits = layer(layer(x, first!, 4).map(Math.tanh), second!, 3)
-      const total = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0))
-      return logits.map((value) => value - total)
-    }
-    const p = logP(vector).map(Math.exp)
-    const slopes = Array.from(vector, (_, i) => {
-      const at = (by: number) => logP(vector.map((value, j) => (j === i ? value + by : value)))
-      const [up, down] = [at(0.01), at(-0.01)]
-      return p.map((_, c) => (up[c]! - down[c]!) / 0.02)
-    })
+    const { net, flat, vector, x, p, slopes } = tinyNet()
     const factors = await kroneckerFisher(net, {
       params: flat.toParams(vector),
       samples: { x, width: 3 },

@@ -1,16 +1,13 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type ArrayLeaf, collectEvents, createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
 import { adam, sgd, type UpdateRule } from '@regimen/tensor'
 import '@tensorflow/tfjs-core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type OnlineLearner, type OnlineOptions, openOnlineLearner } from '../src/index.ts'
+import { live } from './killed.ts'
 import { bar, base, feed, gate, killed } from './stream.ts'
-
-const CHILD = fileURLToPath(new URL('./stream-child.ts', import.meta.url))
 
 const opened: { dispose(): Promise<void> }[] = []
 function open<P>(options: OnlineOptions<P>, from?: ReturnType<OnlineLearner<P>['snapshot']>): OnlineLearner<P> {
@@ -146,31 +143,16 @@ describe('openOnlineLearner', () => {
     const folder = mkdtempSync(join(tmpdir(), 'regimen-kill-'))
     const file = join(folder, 'learner.snapshot')
     const rng = createRng('kills')
-    /** Lives until so many bars were fed, then a random while longer; or to the end of the stream. */
-    const live = (killAfter: number | undefined): Promise<NodeJS.Signals | null> =>
-      new Promise((resolve, reject) => {
-        const wait = rng.uniform(0, 8)
-        const child = spawn(
-          process.execPath,
-          ['--conditions=@regimen/source', '--import', 'tsx', CHILD, file, String(bars)],
-          { stdio: ['ignore', 'pipe', 'inherit'] },
-        )
-        let fed = 0
-        child.stdout.setEncoding('utf8').on('data', (text: string) => {
-          const before = fed
-          fed += text.length
-          if (killAfter !== undefined && before < killAfter && fed >= killAfter)
-            setTimeout(() => child.kill('SIGKILL'), wait)
-        })
-        child.on('error', reject)
-        child.on('close', (_, signal) => resolve(signal))
-      })
+    const life = { child: 'stream-child', args: [file, String(bars)] }
     try {
       let died = 0
-      for (let kill = 0; kill < kills; kill++) if ((await live(rng.int(1, 12))) === 'SIGKILL') died++
+      for (let kill = 0; kill < kills; kill++) {
+        const wait = rng.uniform(0, 8)
+        if ((await live({ ...life, kill: { after: rng.int(1, 12), wait } })) === 'SIGKILL') died++
+      }
       // A life may reach the end before it is killed.
       expect(died).toBeGreaterThan(kills / 2)
-      expect(await live(undefined)).toBe(null)
+      expect(await live(life)).toBe(null)
       const whole = open(killed)
       await feed(whole, 0, bars)
       expect(decodeSnapshot(readFileSync(file))).toEqual(decodeSnapshot(encodeSnapshot(whole.snapshot())))

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type ArrayLeaf, createRng, decodeSnapshot, encodeSnapshot, hashBytes, type Snapshot } from '@regimen/core'
 import { chiSquarePValue } from '@regimen/core/math'
 import { testSnapshot } from '@regimen/testing'
 import { describe, expect, it } from 'vitest'
 import { type SpillBlobs, type SpilledReplay, spilledReplay } from '../src/index.ts'
+import { live } from './killed.ts'
 import { folderBlobs, openSpilled, sampleOf, spilled } from './spilled-run.ts'
 
 function memoryBlobs() {
@@ -208,34 +207,16 @@ describe('spilledReplay', () => {
     const folder = mkdtempSync(join(tmpdir(), 'regimen-spill-'))
     const [file, pages] = [join(folder, 'buffer.snapshot'), join(folder, 'pages')]
     const rng = createRng('kills')
-    const child = fileURLToPath(new URL('./spilled-child.ts', import.meta.url))
-    const live = (killAfter: number | undefined): Promise<NodeJS.Signals | null> =>
-      new Promise((resolve, reject) => {
-        const wait = rng.uniform(0, 4)
-        const life = spawn(
-          process.execPath,
-          ['--conditions=@regimen/source', '--import', 'tsx', child, file, pages, String(samples)],
-          { stdio: ['ignore', 'pipe', 'inherit'] },
-        )
-        let done = 0
-        life.stdout.setEncoding('utf8').on('data', (text: string) => {
-          const before = done
-          done += text.length
-          if (killAfter !== undefined && before < killAfter && done >= killAfter)
-            setTimeout(() => life.kill('SIGKILL'), wait)
-        })
-        life.on('error', reject)
-        life.on('close', (_, signal) => resolve(signal))
-      })
+    const life = { child: 'spilled-child', args: [file, pages, String(samples)] }
     try {
       for (let kill = 0; kill < kills; kill++) {
-        await live(rng.int(1, 4))
+        await live({ ...life, kill: { after: rng.int(1, 4), wait: rng.uniform(0, 4) } })
         // Whatever was going on, the last snapshot opens and all its pages are whole.
         if (!existsSync(file)) continue
         const buffer = await spilledReplay({ blobs: folderBlobs(pages), snapshot: decodeSnapshot(readFileSync(file)) })
         if (buffer.size > 0) expect((await kept(buffer)).size).toBe(buffer.size)
       }
-      expect(await live(undefined)).toBe(null)
+      expect(await live(life)).toBe(null)
       const whole = await openSpilled(memoryBlobs().blobs)
       while (whole.seen < samples) {
         for (let i = 0; i < 10; i++) await whole.add(sampleOf(whole.seen))

@@ -10,6 +10,7 @@ import {
   type Snapshot,
   schema,
 } from '@regimen/core'
+import { decodePage, emptyPage, encodePage, type Page } from './pages.ts'
 import {
   checkSample,
   finite,
@@ -154,13 +155,13 @@ export async function spilledReplay(
         where: WHERE,
         hint: 'Restore the blobs, or open a new buffer.',
       })
-    const one = decode(found, page, floats)
+    const one = decodePage(found, page, floats)
     while (cache.size >= resident) cache.delete(cache.keys().next().value!)
     cache.set(name, one)
     return one
   }
   const store = async (one: Page): Promise<string> => {
-    const sealed = encode(one)
+    const sealed = encodePage(one)
     const name = hashBytes(sealed)
     await blobs.write(name, sealed)
     return name
@@ -312,13 +313,6 @@ export async function spilledReplay(
   }
 }
 
-/** Samples in rows: their numbers, then their groups, as they lie in a page's bytes. */
-interface Page {
-  readonly floats: Float32Array
-  readonly groups: Int32Array
-  count: number
-}
-
 type Complete = {
   readonly bytes: number
   readonly width: number
@@ -328,24 +322,6 @@ type Complete = {
   readonly page: number
   readonly resident: number
   readonly spread: number
-}
-
-function emptyPage(page: number, floats: number): Page {
-  return { floats: new Float32Array(page * floats), groups: new Int32Array(page), count: 0 }
-}
-
-function encode({ floats, groups }: Page): Uint8Array {
-  const bytes = new Uint8Array(floats.byteLength + groups.byteLength)
-  bytes.set(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength))
-  bytes.set(new Uint8Array(groups.buffer, groups.byteOffset, groups.byteLength), floats.byteLength)
-  return bytes
-}
-
-function decode(bytes: Uint8Array, page: number, floats: number): Page {
-  const one = emptyPage(page, floats)
-  new Uint8Array(one.floats.buffer).set(bytes.subarray(0, one.floats.byteLength))
-  new Uint8Array(one.groups.buffer).set(bytes.subarray(one.floats.byteLength))
-  return { ...one, count: page }
 }
 
 function complete(options: SpilledReplayOptions): Complete {
