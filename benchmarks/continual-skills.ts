@@ -1,6 +1,14 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { describeTask, openSkills, openTrainer, skillNet, type TaskData } from '@regimen/continual'
-import { createRng } from '@regimen/core'
+import {
+  describeTask,
+  openSkills,
+  openTrainer,
+  type Skill,
+  skillNet,
+  type TaskData,
+  type Trainer,
+} from '@regimen/continual'
+import { createRng, type Snapshot } from '@regimen/core'
 import { studentTQuantile } from '@regimen/core/math'
 import type { Fetched } from '@regimen/tensor'
 import { type DenseParams, mlp } from '@regimen/tensor'
@@ -9,11 +17,15 @@ import { bench } from './harness.ts'
 
 const WIDTH = 4
 const REGIMES = 8
-const VISITS = 32
-/** Samples of a visit by which a start is chosen; they are learned too, and count. */
-const FEW = 12
-/** Samples that an adaptation may have had, on the way. */
-const GROWTH = [12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
+const VISITS = 20
+/** Samples of a regime's first visit, from which its skill is learned. */
+const LIVED = 1024
+/** Samples that an adaptation may have had, on the way. A start is chosen by the same samples. */
+const GROWTH = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+const MOST = GROWTH.at(-1)!
+/** The loss to reach is what a start from scratch has after so many; the middle one is the figure. */
+const AIMS = [64, 128, 256] as const
+const AIM = 128
 const TESTED = 1000
 const RATES = [0.003, 0.01, 0.03, 0.1]
 const EPOCHS = [5, 15, 40]
@@ -94,30 +106,38 @@ async function adapt(
   return made
 }
 
-/** Losses on the way, for each number of samples, always from the same start. */
+/** Losses on the way, for each number of samples, from a start that may depend on them. */
 async function curve(
   data: TaskData,
   judged: TaskData,
   { rate, epochs }: Recipe,
   seed: string,
-  start?: Params,
+  startOf: (few: TaskData) => Promise<Params | undefined>,
 ): Promise<number[]> {
-  const trainer = openTrainer({ net, ...shape, rate, batchSize: 32, seed, ...(start ? { params: start } : {}) })
-  const begin = trainer.snapshot()
   const losses: number[] = []
+  const trainers = new Map<string, { trainer: Trainer<DenseParams[]>; begin: Snapshot }>()
   for (const n of GROWTH) {
-    trainer.restore(begin)
-    await trainer.learn(first(data, n), { epochs })
-    losses.push(await trainer.loss(judged))
+    const few = first(data, n)
+    const start = await startOf(few)
+    const key = start ? Array.from(start[0]!.kernel.data).join() : 'scratch'
+    let one = trainers.get(key)
+    if (!one) {
+      const trainer = openTrainer({ net, ...shape, rate, batchSize: 32, seed, ...(start ? { params: start } : {}) })
+      one = { trainer, begin: trainer.snapshot() }
+      trainers.set(key, one)
+    }
+    one.trainer.restore(one.begin)
+    await one.trainer.learn(few, { epochs })
+    losses.push(await one.trainer.loss(judged))
   }
-  await trainer.dispose()
+  for (const { trainer } of trainers.values()) await trainer.dispose()
   return losses
 }
 
 /** Samples until the loss is reached, the steps between joined by lines in log n. Twice the last where it never is. */
 function needed(losses: readonly number[], target: number): number {
   const at = losses.findIndex((loss) => loss <= target)
-  if (at < 0) return 2 * GROWTH.at(-1)!
+  if (at < 0) return 2 * MOST
   if (at === 0) return GROWTH[0]!
   const share = (losses[at - 1]! - target) / (losses[at - 1]! - losses[at]!)
   return Math.exp(Math.log(GROWTH[at - 1]!) + share * Math.log(GROWTH[at]! / GROWTH[at - 1]!))
@@ -129,7 +149,7 @@ async function tuned(warm: boolean): Promise<Recipe> {
   const regimes = Array.from({ length: 3 }, (_, k) => drawRegime(`tune ${k}`))
   const starts: (Params | undefined)[] = []
   for (const [k, regime] of regimes.entries()) {
-    const data = draw(regime, GROWTH.at(-1)!, `tune start ${k}`)
+    const data = draw(regime, LIVED, `tune start ${k}`)
     starts.push(warm ? (await adapt(data, data, { rate: 0.01, epochs: 15 }, `tune ${k}`)).params : undefined)
   }
   for (const rate of RATES) {
@@ -137,8 +157,8 @@ async function tuned(warm: boolean): Promise<Recipe> {
       let loss = 0
       for (const [k, regime] of regimes.entries()) {
         const back = warm ? moved(regime, `tune moved ${k}`) : regime
-        const [data, judged] = [draw(back, GROWTH.at(-1)!, `tune data ${k}`), draw(back, TESTED, `tune judged ${k}`)]
-        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, starts[k]))
+        const [data, judged] = [draw(back, MOST, `tune data ${k}`), draw(back, TESTED, `tune judged ${k}`)]
+        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, async () => starts[k]))
       }
       if (loss < best.loss) best = { rate, epochs, loss }
     }
@@ -148,14 +168,19 @@ async function tuned(warm: boolean): Promise<Recipe> {
 
 interface Run {
   readonly key: string
+  /** Of a line that says how to adapt. */
+  readonly recipe?: Recipe
   readonly warm: number
   readonly cold: number
-  readonly ratio: number
+  /** For each aim. */
+  readonly ratios: readonly number[]
+  /** Share of visits after which the skill took the adapted model. */
+  readonly replaced: number
   readonly wrong: number
   readonly unreached: number
-  readonly by_descriptor: number
+  readonly wrong32: number
+  readonly by_descriptor32: number
   readonly retrieve_ms: number
-  readonly adapt_ms: number
 }
 
 const mean = (list: readonly number[]): number => list.reduce((sum, one) => sum + one, 0) / list.length
@@ -176,7 +201,14 @@ export default bench({
         known.set(run.key, run)
       }
     }
-    const recipes = { cold: await tuned(false), warm: await tuned(true) }
+    const recipeOf = async (name: string): Promise<Recipe> => {
+      const found = known.get(name)
+      if (found) return found.recipe!
+      const recipe = await tuned(name === 'warm')
+      if (out) appendFileSync(out, `${JSON.stringify({ key: name, recipe })}\n`)
+      return recipe
+    }
+    const recipes = { cold: await recipeOf('cold'), warm: await recipeOf('warm') }
     context.log(`from scratch ${JSON.stringify(recipes.cold)}, warm ${JSON.stringify(recipes.warm)}`)
     const once = async (seed: number): Promise<Run> => {
       const key = `${seed}/${JSON.stringify(recipes)}`
@@ -186,13 +218,16 @@ export default bench({
       const library = openSkills({ inputs: WIDTH, features: 18, losses: nets.losses, capacity: 16, seed })
       const rng = createRng(`order ${seed}`)
       const regimes = Array.from({ length: REGIMES }, (_, k) => drawRegime(`${seed}/${k}`))
-      const counts = { wrong: 0, visits: 0, unreached: 0, descriptor: 0 }
-      const [warms, colds, retrieves, adapts]: number[][] = [[], [], [], []]
+      const counts = { wrong: 0, wrong32: 0, descriptor32: 0, visits: 0, unreached: 0, replaced: 0 }
+      const ratios: number[][] = AIMS.map(() => [])
+      const warms: number[] = []
+      const colds: number[] = []
+      const retrieves: number[] = []
       for (let visit = 0; visit < VISITS; visit++) {
         const k = visit < REGIMES ? visit : rng.int(0, REGIMES)
         const name = `regime ${k}`
         const regime = visit < REGIMES ? regimes[k]! : moved(regimes[k]!, `${seed}/move/${visit}`)
-        const data = draw(regime, GROWTH.at(-1)!, `${seed}/data/${visit}`)
+        const data = draw(regime, visit < REGIMES ? LIVED : MOST, `${seed}/data/${visit}`)
         const judged = draw(regime, TESTED, `${seed}/judged/${visit}`)
         const run = `${seed}/${visit}`
         if (visit < REGIMES) {
@@ -208,34 +243,49 @@ export default bench({
           continue
         }
         counts.visits++
-        const few = first(data, FEW)
-        const begin = performance.now()
-        const [match] = await library.retrieve(few)
-        retrieves!.push(performance.now() - begin)
-        if (match!.skill.name !== name) counts.wrong++
-        if (library.nearest(describeTask(few, shape))[0]!.skill.name !== name) counts.descriptor++
-        const cold = await curve(data, judged, recipes.cold, run)
-        const started = performance.now()
-        const warm = await curve(data, judged, recipes.warm, run, nets.load(match!.skill.model))
-        adapts!.push((performance.now() - started) / GROWTH.length)
-        // What a start from scratch comes to with a quarter of all samples.
-        const target = cold[GROWTH.indexOf(128)]!
-        const [a, b] = [needed(warm, target), needed(cold, target)]
-        if (a > GROWTH.at(-1)!) counts.unreached++
-        warms!.push(a)
-        colds!.push(b)
+        let nearest: Skill | undefined
+        const scratch = await curve(data, judged, recipes.cold, run, async () => undefined)
+        const warm = await curve(data, judged, recipes.warm, run, async (few) => {
+          const n = few.y.length
+          const begin = performance.now()
+          const [match] = await library.retrieve(few)
+          retrieves.push(performance.now() - begin)
+          if (n === GROWTH[0]) counts.wrong += match!.skill.name === name ? 0 : 1
+          if (n === 32) {
+            counts.wrong32 += match!.skill.name === name ? 0 : 1
+            counts.descriptor32 += library.nearest(describeTask(few, shape))[0]!.skill.name === name ? 0 : 1
+          }
+          nearest = match!.skill
+          return nets.load(match!.skill.model)
+        })
+        for (const [i, aim] of AIMS.entries()) {
+          const target = scratch[GROWTH.indexOf(aim)]!
+          const [a, b] = [needed(warm, target), needed(scratch, target)]
+          ratios[i]!.push(a / b)
+          if (aim !== AIM) continue
+          if (a > MOST) counts.unreached++
+          warms.push(a)
+          colds.push(b)
+        }
+        // The skill learns on, from what the stream itself takes the visit for.
+        const skill = nearest!
+        library.hold(skill.name, draw(regime, 50, `${seed}/held/${visit}`))
+        await library.validate(visit)
+        const { params } = await adapt(data, judged, recipes.warm, run, nets.load(skill.model))
+        if ((await library.replace(skill.name, nets.save(params), visit)).accepted) counts.replaced++
       }
       await nets.dispose()
       const made = {
         key,
-        warm: geometric(warms!),
-        cold: geometric(colds!),
-        ratio: geometric(warms!.map((one, i) => one / colds![i]!)),
+        warm: geometric(warms),
+        cold: geometric(colds),
+        ratios: ratios.map(geometric),
         wrong: counts.wrong / counts.visits,
+        replaced: counts.replaced / counts.visits,
         unreached: counts.unreached / counts.visits,
-        by_descriptor: counts.descriptor / counts.visits,
-        retrieve_ms: mean(retrieves!),
-        adapt_ms: mean(adapts!),
+        wrong32: counts.wrong32 / counts.visits,
+        by_descriptor32: counts.descriptor32 / counts.visits,
+        retrieve_ms: mean(retrieves),
       }
       context.log(JSON.stringify(made))
       if (out) appendFileSync(out, `${JSON.stringify(made)}\n`)
@@ -243,29 +293,34 @@ export default bench({
     }
     const runs: Run[] = []
     for (let seed = 0; seed < seeds; seed++) runs.push(await once(seed))
-    const figure = (name: Exclude<keyof Run, 'key'>, note: string, unit = '') => ({
+    const figure = (name: Exclude<keyof Run, 'key' | 'recipe' | 'ratios'>, note: string, unit = '') => ({
       value: mean(runs.map((run) => run[name])),
       note,
       unit,
     })
-    const logs = runs.map(({ ratio }) => Math.log(ratio))
-    const error = Math.sqrt(logs.reduce((sum, one) => sum + (one - mean(logs)) ** 2, 0) / (seeds - 1) / seeds)
-    const half = seeds > 1 ? studentTQuantile(0.975, seeds - 1) * error : Number.POSITIVE_INFINITY
-    const [low, high] = [Math.exp(mean(logs) - half), Math.exp(mean(logs) + half)]
+    const ratioTo = (aim: (typeof AIMS)[number]) => {
+      const logs = runs.map(({ ratios }) => Math.log(ratios[AIMS.indexOf(aim)]!))
+      const error = Math.sqrt(logs.reduce((sum, one) => sum + (one - mean(logs)) ** 2, 0) / (seeds - 1) / seeds)
+      const half = seeds > 1 ? studentTQuantile(0.975, seeds - 1) * error : Number.POSITIVE_INFINITY
+      const [low, high] = [Math.exp(mean(logs) - half), Math.exp(mean(logs) + half)]
+      const note = `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)} over ${seeds} seeds, to the loss from scratch with ${aim}`
+      return { value: Math.exp(mean(logs)), note, high }
+    }
+    const { high, ...ratio } = ratioTo(AIM)
     return {
       figures: {
-        sample_ratio: {
-          value: Math.exp(mean(logs)),
-          note: `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)} over ${seeds} seeds`,
-        },
+        sample_ratio: ratio,
         sample_ratio_high: high,
-        warm_samples: figure('warm', 'to the loss that a start from scratch has with 128; geometric mean'),
+        sample_ratio_64: { value: ratioTo(64).value, note: ratioTo(64).note },
+        sample_ratio_256: { value: ratioTo(256).value, note: ratioTo(256).note },
+        warm_samples: figure('warm', `to the loss that a start from scratch has with ${AIM}; geometric mean`),
         cold_samples: figure('cold', `at its best rate and epochs: ${JSON.stringify(recipes.cold)}`),
-        wrong_retrieval: figure('wrong', `share of visits, by the loss on ${FEW} samples`),
-        wrong_by_descriptor: figure('by_descriptor', 'share of visits, by the descriptor alone'),
+        wrong_retrieval: figure('wrong', `share of visits, by the loss on the first ${GROWTH[0]} samples`),
+        wrong_by_32: figure('wrong32', 'share of visits, by the loss on the first 32'),
+        wrong_by_descriptor: figure('by_descriptor32', 'share of visits, by the descriptor of the first 32 alone'),
+        learned_on: figure('replaced', 'share of visits after which the skill took the adapted model'),
         never_reached: figure('unreached', 'share of visits; counted as twice all samples'),
         retrieve: figure('retrieve_ms', `of ${REGIMES} skills`, 'ms'),
-        adapt: figure('adapt_ms', 'one adaptation, a twelfth of the compilation included', 'ms'),
       },
     }
   },

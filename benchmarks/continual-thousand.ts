@@ -1,5 +1,15 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { continualMetrics, openTrainer, type Strategy, type TaskData } from '@regimen/continual'
+import {
+  type ContinualMetrics,
+  continualMetrics,
+  openModularNet,
+  openPackNet,
+  openProgressiveNet,
+  openTrainer,
+  type Strategy,
+  type TaskData,
+  type TaskNet,
+} from '@regimen/continual'
 import { createRng } from '@regimen/core'
 import { type MarketParameters, preset, simulate } from '@regimen/market'
 import { mlp } from '@regimen/tensor'
@@ -48,6 +58,53 @@ function task(k: number, seed: string, samples: number): TaskData {
   return { x, y }
 }
 
+const NET = { inputs: WIDTH, outputs: 2, batchSize: 64, rate: 0.008 }
+
+/** Further methods beside plain replay; `told` ones are told the task in the test, `tasks` is as far as they go. */
+const ROWS: {
+  readonly [name: string]: {
+    readonly strategy?: Strategy
+    readonly net?: (seed: number) => TaskNet
+    readonly told?: boolean
+    readonly tasks?: number
+    readonly note: string
+  }
+} = {
+  gradient_diverse: {
+    strategy: { replay: { bytes: 4e6, batch: 128, labels: 2, buffer: 'diverse' } },
+    note: 'replay of 4 MB, GSS-greedy',
+  },
+  kronecker_ewc: {
+    strategy: { penalty: { kind: 'ewc', lambda: 1, fisher: 'kronecker' } },
+    note: 'no replay; the tasks contradict each other and are not named',
+  },
+  modular: {
+    net: (seed) => openModularNet({ ...NET, seed, hidden: [16], bar: 0.8 }),
+    note: 'modules of 16 neurons, the task found by the input',
+  },
+  pack_net: {
+    net: (seed) => openPackNet({ ...NET, seed, net: mlp({ sizes: [WIDTH, 128, 128, 2] }), keep: 0.02 }),
+    told: true,
+    note: 'told the task; 2-128-128-2, a task keeps 2 % of what is free',
+  },
+  progressive: {
+    net: (seed) => openProgressiveNet({ ...NET, seed, hidden: [8], adapter: 2, sources: 2 }),
+    told: true,
+    tasks: 100,
+    note: 'told the task; columns of 8 neurons, the first 100 tasks only: a column draws on all before it through others',
+  },
+}
+
+/** What one seed of such a method has shown. */
+interface Row {
+  readonly seed: number
+  readonly retention: number
+  readonly final: number
+  readonly bytes: number
+  readonly milliseconds: number
+  readonly samples_per_update: number
+}
+
 /** What one seed has shown. */
 interface Run {
   readonly seed: number
@@ -83,7 +140,7 @@ const median = (list: readonly number[]): number => [...list].sort((a, b) => a -
 export default bench({
   name: 'continual-thousand',
   description:
-    '1,000 tasks of 52 market regimes with contradicting labels, no task identity: what is retained of all. --out=FILE keeps finished seeds and goes on from them',
+    '1,000 tasks of 52 market regimes with contradicting labels, no task identity: what is retained of all. --only NAME[,NAME] runs these rows, replay the first ones; --out=FILE keeps finished seeds and goes on from them',
   async run(context) {
     const tasks = context.number('tasks', 1000)
     const samples = context.number('samples', 256)
@@ -92,23 +149,68 @@ export default bench({
     const rate = context.number('rate', 0.008)
     const out = context.args.find((arg) => arg.startsWith('--out='))?.slice(6)
     const key = [tasks, samples, epochs, rate].join('/')
+    const at = context.args.indexOf('--only')
+    const only = (
+      context.args.find((arg) => arg.startsWith('--only='))?.slice(7) ?? (at < 0 ? undefined : context.args[at + 1])
+    )?.split(',')
     const known = new Map<number, Run>()
+    const knownRows = new Map<string, Row>()
     if (out && existsSync(out)) {
       for (const line of readFileSync(out, 'utf8').split('\n')) {
         if (!line.endsWith('}')) continue
-        const saved = JSON.parse(line) as Run & { key: string }
-        if (saved.key === key) known.set(saved.seed, saved)
+        const saved = JSON.parse(line) as (Run | Row) & { key: string; method?: string }
+        if (saved.key !== key) continue
+        if (saved.method) knownRows.set(`${saved.method}/${saved.seed}`, saved as Row)
+        else known.set(saved.seed, saved as Run)
       }
     }
     const regimes: number[] = []
-    const once = async (seed: number): Promise<Run> => {
+    const orderOf = (seed: number): number[] => {
       const rng = createRng(seed + 1)
-      const order = Array.from({ length: tasks }, (_, i) => (i < REGIMES ? i : rng.int(0, REGIMES)))
+      return Array.from({ length: tasks }, (_, i) => (i < REGIMES ? i : rng.int(0, REGIMES)))
+    }
+    const dataOf = (seed: number) => {
+      const order = orderOf(seed)
+      return {
+        train: order.map((k, i) => task(k, `train-${seed}-${i}`, samples)),
+        test: order.map((k, i) => task(k, `test-${seed}-${i}`, 128)),
+      }
+    }
+    const followRow = async (name: string, seed: number): Promise<Row> => {
+      const found = knownRows.get(`${name}/${seed}`)
+      if (found) return found
+      const { strategy, net, told = false, tasks: most = tasks } = ROWS[name]!
+      const { train, test } = dataOf(seed)
+      const count = Math.min(tasks, most)
+      const one = net ? net(seed) : open(strategy!, rate, seed)
+      const judge = (j: number): Promise<number> => one.accuracy(told ? { ...test[j]!, task: j } : test[j]!)
+      const matrix = Array.from({ length: count }, () => new Float64Array(count).fill(Number.NaN))
+      for (let i = 0; i < count; i++) {
+        await one.learn(train[i]!, { epochs })
+        matrix[i]![i] = await judge(i)
+        if (i % 100 === 99) context.log(`${name}: ${i + 1} tasks`)
+      }
+      for (let j = 0; j < count; j++) matrix[count - 1]![j] = await judge(j)
+      const metrics: ContinualMetrics = continualMetrics(matrix, { chance: 0.5, cost: one.cost })
+      await one.dispose()
+      const row: Row = {
+        seed,
+        retention: metrics.retention,
+        final: metrics.averageAccuracy,
+        bytes: metrics.bytes ?? 0,
+        milliseconds: 1000 * (metrics.secondsPerUpdate ?? 0),
+        samples_per_update: metrics.samplesPerUpdate ?? 0,
+      }
+      context.log(`${name}: ${JSON.stringify(row)}`)
+      if (out) appendFileSync(out, `${JSON.stringify({ key, method: name, ...row })}\n`)
+      return row
+    }
+    const once = async (seed: number): Promise<Run> => {
+      const order = orderOf(seed)
       regimes.push(new Set(order).size)
       const found = known.get(seed)
       if (found) return found
-      const train = order.map((k, i) => task(k, `train-${seed}-${i}`, samples))
-      const test = order.map((k, i) => task(k, `test-${seed}-${i}`, 128))
+      const { train, test } = dataOf(seed)
       const follow = async (strategy: Strategy) => {
         const begin = performance.now()
         const trainer = open(strategy, rate, seed)
@@ -153,6 +255,20 @@ export default bench({
       if (out) appendFileSync(out, `${JSON.stringify({ key, ...run })}\n`)
       return run
     }
+    const rows: { [figure: string]: { value: number; unit?: string; note: string } } = {}
+    for (const [name, { note }] of Object.entries(ROWS)) {
+      if (only && !only.includes(name)) continue
+      const made: Row[] = []
+      for (let seed = 0; seed < seeds; seed++) made.push(await followRow(name, seed))
+      const mean = (field: Exclude<keyof Row, 'seed'>): number => made.reduce((sum, row) => sum + row[field] / seeds, 0)
+      const each = `each seed: ${made.map(({ final }) => final.toFixed(4)).join(', ')}`
+      rows[`final_${name}`] = { value: mean('final'), note: `${note}; ${each}` }
+      rows[`retention_${name}`] = { value: mean('retention'), note: '' }
+      rows[`megabytes_${name}`] = { value: mean('bytes') / 1e6, note: '' }
+      rows[`samples_per_update_${name}`] = { value: mean('samples_per_update'), note: '' }
+      rows[`milliseconds_per_update_${name}`] = { value: mean('milliseconds'), unit: 'ms', note: '' }
+    }
+    if (only && !only.includes('replay')) return { figures: rows }
     const runs: Run[] = []
     for (let seed = 0; seed < seeds; seed++) runs.push(await once(seed))
     const figure = (name: Exclude<keyof Run, 'seed'>, note = '') => {
@@ -179,6 +295,7 @@ export default bench({
         samples_per_update: figure('samples_per_update'),
         tasks,
         regimes: Math.min(...regimes),
+        ...rows,
       },
     }
   },

@@ -1,5 +1,6 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { chromiumPath, inChromium } from '@regimen/testing/browser'
 import { describe, expect, it } from 'vitest'
 import { attw } from '../gates/attw.ts'
 import { verifyApp } from '../gates/consumer.ts'
@@ -84,6 +85,37 @@ describe('knip gate', () => {
     const found = messages(await knip.run(context))
     expect(found).toContain('orphan.js')
     expect(found).toContain('left-pad')
+  })
+})
+
+describe('examples gate, pages', () => {
+  const page = (says: string, script = ''): GateContext =>
+    fixture({
+      'examples/demo/package.json': '{ "name": "demo", "type": "module" }',
+      'examples/demo/index.html': '',
+      'examples/demo/dist/index.html': `<html lang="en" data-ready><link rel="icon" href="data:," /><p>${says}</p>${script}</html>`,
+      'examples/demo/check.ts': `import assert from 'node:assert/strict'
+export default async (page: { textContent(selector: string): Promise<string> }) =>
+  assert.equal(await page.textContent('p'), 'ready')`,
+    })
+
+  it.skipIf(!chromiumPath)(inChromium('opens the built page and runs its check'), async () => {
+    expect(await runExamples(page('ready'), 10)).toEqual({ passed: 1, problems: [] })
+    expect(messages(await runExamples(page('broken'), 10))).toContain('Expected values to be strictly equal')
+    const failing = page(
+      'ready',
+      "<script>fetch('https://example.invalid/').catch(() => {}); throw new Error('lost')</script>",
+    )
+    const said = messages(await runExamples(failing, 10))
+    expect(said).toContain('request to https://example.invalid')
+    expect(said).toContain('lost')
+  })
+
+  it('wants it built', async () => {
+    const context = fixture({ 'examples/demo/package.json': '{ "name": "demo" }', 'examples/demo/index.html': '' })
+    const { problems, note } = await runExamples(context, 10)
+    if (chromiumPath) expect(problems[0]!.message).toContain('npm run build')
+    else expect(note).toContain('no Chromium here')
   })
 })
 

@@ -140,6 +140,42 @@ describe('validation', () => {
   })
 })
 
+describe('held-back samples', () => {
+  it('keep inputs beside their labels: through the limit, what is set aside, and a merge', async () => {
+    // Two inputs (l, −l) to a label l: any slip between them costs.
+    const pairs = (from: number, n: number) => {
+      const y = Float64Array.from({ length: n }, (_, i) => from + i)
+      return { x: Array.from(y).flatMap((label) => [label, -label]), y }
+    }
+    const calls: SkillSamples[] = []
+    const library = openSkills({
+      ...base,
+      inputs: 2,
+      held: 10,
+      capacity: 2,
+      async losses(_, samples) {
+        calls.push(samples)
+        return Float64Array.from(samples.y, (label, i) => {
+          expect([samples.x[2 * i], samples.x[2 * i + 1]]).toEqual([label, -label])
+          return 1
+        })
+      },
+    })
+    for (const [name, from] of [
+      ['a', 0],
+      ['b', 100],
+    ] as const)
+      await library.add({ name, model: constant(0), descriptor: [from, 0], samples: pairs(from, 12), time: 0 })
+    expect(Array.from(calls[0]!.y)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    library.hold('a', { x: [50, -50, Number.NaN, 1, 51, -51], y: [50, 1, 51] })
+    await library.validate(1)
+    expect(Array.from(calls.at(-1)!.y)).toEqual([50, 51])
+    // Half the room each, the latest of both.
+    await library.add({ name: 'c', model: constant(0), descriptor: [1, 0], samples: pairs(200, 12), time: 2 })
+    expect(Array.from(calls.at(-1)!.y)).toEqual([9, 10, 11, 50, 51, 207, 208, 209, 210, 211])
+  })
+})
+
 describe('a full library', () => {
   it('merges the two nearest into the one that answers both better', async () => {
     const events = collectEvents()

@@ -28,7 +28,7 @@ export interface AdapterOptions extends Execution {
 }
 
 /** Options of {@link adapt}. */
-export type AdaptOptions = Omit<AdapterOptions, 'sizes' | 'threads' | 'cache' | 'execution'>
+export type AdaptOptions = Omit<AdapterOptions, 'sizes' | 'device' | 'threads' | 'cache' | 'execution'>
 
 /** How far one part of the net moved. */
 export interface LayerChange {

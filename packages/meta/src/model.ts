@@ -25,7 +25,7 @@ export function innerOf({ learner, inner }: MetaModel): InnerPoint {
 }
 
 /** How compiled functions run. */
-export type Execution = Pick<CompileOptions, 'threads' | 'execution' | 'cache'>
+export type Execution = Pick<CompileOptions, 'device' | 'threads' | 'execution' | 'cache'>
 
 /** A compiled function of trees whose forms only the run knows: static types of them would be infinitely deep. */
 export interface Runner {

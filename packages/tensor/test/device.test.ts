@@ -1,10 +1,22 @@
 import { type Clock, RegimenError, type RegimenEvent, systemClock } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Graph } from '../src/compile/graph.ts'
+import { narrowSplits } from '../src/compile/passes/narrow.ts'
 import { asDeviceError } from '../src/compile/runtime/device-error.ts'
-import { activation, compile, dense, dropout, sequential, type TrainCheckpoint, train } from '../src/index.ts'
-import { floats } from './support/arrays.ts'
+import {
+  activation,
+  compile,
+  dense,
+  dropout,
+  sequential,
+  type TensorLeaf,
+  type TrainCheckpoint,
+  train,
+} from '../src/index.ts'
+import { floats, relativeError } from './support/arrays.ts'
 import type { FakeCard } from './support/fake-runtime.ts'
+import { KERNEL_CASES } from './support/kernel-cases.ts'
 
 // What the real runtimes throw, word for word.
 const NO_ADAPTER =
@@ -91,6 +103,66 @@ describe('a device asked for by name', () => {
     expect(() => compile(square, { device: 'tpu' as 'cpu' })).toThrow(
       'device must be one of cpu, gpu, cuda, auto, got "tpu"',
     )
+  })
+})
+
+describe('what a card runs instead of operations that WebGPU lacks, here on the CPU', () => {
+  for (const { kernel, note, fn, inputs } of KERNEL_CASES.filter((one) => /Pool|Backprop/.test(one.kernel))) {
+    test(`${kernel} ${note}`, async () => {
+      const eager = compile(fn, { execution: 'eager' })
+      const compiled = compile(fn, { device: 'gpu' })
+      const expected = [await eager(...inputs)].flat() as TensorLeaf[]
+      const actual = [await compiled(...inputs)].flat() as TensorLeaf[]
+      await compiled.dispose()
+      actual.forEach((result, i) => {
+        expect([...result.shape]).toEqual([...expected[i]!.shape])
+        expect(relativeError(result.data, expected[i]!.data)).toBeLessThan(1e-5)
+      })
+    })
+  }
+
+  test('of equal maxima the first gets the gradient, as on the CPU', async () => {
+    const pool = (x: tf.Tensor): tf.Tensor => tf.grad((v: tf.Tensor) => tf.maxPool(v as tf.Tensor4D, 2, 1, 'same'))(x)
+    const x: TensorLeaf = { dtype: 'float32', shape: [1, 2, 3, 1], data: Float32Array.of(5, 5, 1, 5, -2, -2) }
+    const [card, cpu] = [compile(pool, { device: 'gpu' }), compile(pool)]
+    // Windows start at every place and hang over at the right and below; the first 5 wins the first window, and so on.
+    expect(Array.from((await card(x)).data)).toEqual([1, 1, 1, 1, 1, 1])
+    expect((await cpu(x)).data).toEqual((await card(x)).data)
+    await card.dispose()
+    await cpu.dispose()
+  })
+
+  test('no split has more parts than a shader may touch', async () => {
+    const parts = (x: tf.Tensor) => {
+      const columns = tf.split(x, 60, 1)
+      return { columns, back: tf.concat([...columns].reverse(), 1) }
+    }
+    const x = floats([2, 60], 5)
+    const f = compile(parts, { device: 'gpu' })
+    const { columns, back } = await f(x)
+    await f.dispose()
+    columns.forEach(({ data }, i) => {
+      expect(Array.from(data)).toEqual([x.data[i], x.data[60 + i]])
+    })
+    expect(Array.from(back.data.subarray(0, 60))).toEqual(Array.from(x.data.subarray(0, 60)).reverse())
+    const add = (graph: Graph, shape: number[]): number =>
+      graph.values.push({ id: graph.values.length, shape, type: 'float32' }) - 1
+    const graph: Graph = { values: [], nodes: [], inputs: [], outputs: [] }
+    const whole = add(graph, [60])
+    const sizes = add(graph, [60])
+    graph.nodes = [
+      {
+        op: 'Split',
+        inputs: [whole, sizes],
+        outputs: Array.from({ length: 60 }, () => add(graph, [1])),
+        attrs: { axis: 0 },
+      },
+    ]
+    const { outputs } = graph.nodes[0]!
+    narrowSplits(graph)
+    expect(Math.max(...graph.nodes.map((node) => node.outputs.length))).toBeLessThanOrEqual(7)
+    const made = new Set(graph.nodes.flatMap((node) => node.outputs))
+    expect(outputs.every((id) => made.has(id))).toBe(true)
   })
 })
 

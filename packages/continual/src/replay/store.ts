@@ -6,6 +6,7 @@ import {
   describe,
   isSnapshot,
   type Rng,
+  type RngState,
   restore,
   type Schema,
   type Snapshot,
@@ -107,7 +108,8 @@ export interface PolicyKind {
   open(shelf: Shelf, state: Tree | undefined): Policy
 }
 
-const rngSchema = schema.object({
+/** State of a random stream. */
+export const rngSchema: Schema<RngState> = schema.object({
   key: schema.string(),
   c: schema.number(),
   s0: schema.number(),
@@ -271,7 +273,13 @@ function read(kind: PolicyKind, snapshot: Snapshot) {
   })
 }
 
-function checkSample(where: string, sample: ReplaySample, group: number, options: Complete): void {
+/** Refuses a sample that does not fit. */
+export function checkSample(
+  where: string,
+  sample: ReplaySample,
+  group: number,
+  options: Pick<Complete, 'width' | 'targets' | 'extras'>,
+): void {
   const { width, targets, extras } = options
   const wrong = (name: string, got: number, wanted: number): boolean => {
     check(got === wanted, where, () => `${name} must hold ${wanted} numbers, got ${got}.`, 'Open a new buffer for it.')
@@ -290,7 +298,8 @@ function checkSample(where: string, sample: ReplaySample, group: number, options
   check(Math.abs(similarity) <= 1.001, where, () => `similarity must be from -1 to 1, got ${describe(similarity)}.`)
 }
 
-function finite({ x, y, extra }: ReplaySample): boolean {
+/** Whether every number of a sample is finite. */
+export function finite({ x, y, extra }: ReplaySample): boolean {
   if (typeof y === 'number' ? !Number.isFinite(y) : !allFinite(y)) return false
   return allFinite(x) && (extra === undefined || allFinite(extra))
 }

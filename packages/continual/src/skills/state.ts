@@ -1,4 +1,4 @@
-import { arrayLeaf, check, type Infer, type Snapshot, schema } from '@regimen/core'
+import { type ArrayLeaf, arrayLeaf, check, type RngState, type Schema, type Snapshot, schema } from '@regimen/core'
 import { BETS, type DecayTest } from './decay-test.ts'
 import type { Held } from './held.ts'
 import type { Skill } from './skill-types.ts'
@@ -14,8 +14,23 @@ export interface Entry {
 
 type Sizes = { readonly inputs: number; readonly targets: number; readonly features: number }
 
+/** A skill as a snapshot holds it. */
+export type SavedSkill = Omit<Skill, 'model' | 'descriptor'> & {
+  readonly descriptor: ArrayLeaf<'float64'>
+  readonly x: ArrayLeaf<'float32'>
+  readonly y: ArrayLeaf<'float32'>
+  readonly fresh: number
+  readonly reference: ArrayLeaf<'float64'>
+  readonly capital: ArrayLeaf<'float64'>
+  readonly count: number
+}
+
 /** What the state of a library looks like. The models are children. */
-export function stateSchema({ inputs, targets, features }: Sizes) {
+export function stateSchema({
+  inputs,
+  targets,
+  features,
+}: Sizes): Schema<{ readonly rng: RngState; readonly skills: readonly SavedSkill[] }> {
   const number = schema.number()
   const count = schema.integer({ min: 0 })
   const skill = schema.object({
@@ -42,8 +57,6 @@ export function stateSchema({ inputs, targets, features }: Sizes) {
     skills: schema.list(skill),
   })
 }
-
-export type SavedSkill = Infer<ReturnType<typeof stateSchema>>['skills'][number]
 
 export function writeEntry({ skill, held, fresh, test }: Entry, { inputs, targets, features }: Sizes): SavedSkill {
   const { model: _, descriptor, ...rest } = skill

@@ -1,11 +1,11 @@
 import { check, describe } from '@regimen/core'
-import { type DenseParams, dense, flattenTree, type TensorTree } from '@regimen/tensor'
+import { type DenseParams, dense, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
-import { readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
 import { attentionBlock, type BlockParams, logWeights, rootMeanSquareNorm } from './attention.ts'
-import { onePass } from './one-pass.ts'
+import { onePass, type ReadPass } from './one-pass.ts'
 import { checkCounts, checkVectors, readAnswers, type TargetOptions, toldTargets, weightsOf } from './sets.ts'
+import { encode, firstPass, laterPass, type Moments, type TaskPass } from './task-norm.ts'
 
 /** Options of {@link inContext}. */
 export interface InContextOptions extends TargetOptions {
@@ -45,6 +45,8 @@ interface Context {
   readonly layers: readonly tf.Tensor[]
   /** Logarithms of the samples' weights, [T, 1, 1, n]. */
   readonly bias: tf.Tensor
+  /** What the support measured for task normalization, where the encoder has it. */
+  readonly moments?: readonly Moments[]
   /** For votes: last tokens as keys [T, n, width], and who votes for what [T, n, ways]. */
   readonly ballot?: { readonly keys: tf.Tensor; readonly labels: tf.Tensor }
 }
@@ -96,21 +98,16 @@ export function inContext(options: InContextOptions): MetaLearner {
   const head = dense({ inputs: width, outputs: vote ? width : answers.outputs })
   const block = attentionBlock(width, heads, hidden)
 
-  const embed = (params: InContextParams, x: tf.Tensor, changes?: StatisticChange[]): tf.Tensor => {
-    let features = x
-    if (encoder && params.encoder) {
-      const updates: StatisticUpdates = []
-      features = encoder.apply(params.encoder, x, { tasks: true, training: changes !== undefined, updates })
-      const { leaves } = flattenTree<tf.Tensor>(params.encoder)
-      changes?.push(...readChanges(leaves, leaves, updates))
-    }
+  const embed = (params: InContextParams, x: tf.Tensor, pass: ReadPass, task: TaskPass): tf.Tensor => {
+    const features = encoder && params.encoder ? encode(encoder, params.encoder, x, { ...pass, task }) : x
     checkVectors(where, features, inputs)
     return sample.apply(params.sample, features)
   }
-  const read = (params: InContextParams, set: SetTensors, changes?: StatisticChange[]): Context => {
+  const read = (params: InContextParams, set: SetTensors, pass: ReadPass): Context => {
     const told = toldTargets(where, answers, set.y)
     const bias = tf.expandDims(tf.expandDims(logWeights(weightsOf(set)), 1), 1)
-    let tokens = tf.add(embed(params, set.x, changes), target.apply(params.target, told))
+    const task = firstPass(set)
+    let tokens = tf.add(embed(params, set.x, pass, task), target.apply(params.target, told))
     const remembered: tf.Tensor[] = []
     params.blocks.forEach((p, i) => {
       const memory = block.remember(p, tokens)
@@ -121,11 +118,12 @@ export function inContext(options: InContextOptions): MetaLearner {
     return {
       layers: remembered,
       bias,
+      ...(task.taken.length > 0 ? { moments: task.taken } : {}),
       ...(vote ? { ballot: { keys: rootMeanSquareNorm(tokens), labels: told } } : {}),
     }
   }
-  const answer = (params: InContextParams, own: Context, x: tf.Tensor, changes?: StatisticChange[]): tf.Tensor => {
-    let tokens = tf.add(embed(params, x, changes), params.unknown)
+  const answer = (params: InContextParams, own: Context, x: tf.Tensor, pass: ReadPass): tf.Tensor => {
+    let tokens = tf.add(embed(params, x, pass, laterPass(own.moments)), params.unknown)
     params.blocks.forEach((p, i) => {
       tokens = block.look(p, tokens, own.layers[i]!, own.bias)
     })
@@ -147,10 +145,7 @@ export function inContext(options: InContextOptions): MetaLearner {
       blocks: Array.from({ length: layers }, (_, i) => block.init(rng.split('block').split(i))),
       head: head.init(rng.split('head')),
     }),
-    read: (params, set, { changes }) =>
-      read(params as unknown as InContextParams, set, changes) as unknown as TensorTree,
-    answer: (params, own, x, { changes }) =>
-      answer(params as unknown as InContextParams, own as unknown as Context, x, changes),
-    statistics: 'encoder',
+    read: (params, set, pass) => read(params as unknown as InContextParams, set, pass) as unknown as TensorTree,
+    answer: (params, own, x, pass) => answer(params as unknown as InContextParams, own as unknown as Context, x, pass),
   })
 }

@@ -2,6 +2,7 @@ import { systemClock } from '@regimen/core'
 import { lower } from './lower/index.ts'
 import { type OnnxNames, writeOnnx } from './onnx.ts'
 import { type Packing, packBorders, packNames } from './pack.ts'
+import { narrowSplits } from './passes/narrow.ts'
 import { optimize, type PassReport } from './passes/passes.ts'
 import type { DeviceName } from './runtime/runtime.ts'
 import type { Signature } from './signature.ts'
@@ -19,12 +20,14 @@ export interface Program {
   readonly milliseconds: { readonly lower: number; readonly passes: number }
 }
 
-/** Lowers a recording for a device, simplifies it and writes the bytes. */
-export function writeProgram(trace: Trace, signature: Signature, device: DeviceName): Program {
+/** Lowers a recording for a device, simplifies it and writes the bytes. `packed` joins small arrays at the borders. */
+export function writeProgram(trace: Trace, signature: Signature, device: DeviceName, packed = true): Program {
   const started = systemClock.monotonic()
-  const { graph, packing } = packBorders(lower(trace, device === 'gpu'))
+  const lowering = lower(trace, device === 'gpu')
+  const { graph, packing } = packed ? packBorders(lowering) : { graph: lowering, packing: UNPACKED }
   const lowered = systemClock.monotonic()
   const passes = optimize(graph)
+  if (device === 'gpu') narrowSplits(graph)
   const plain = bordersOf(signature, trace)
   const names = {
     inputs: packNames(plain.inputs, packing.inputs, 'packed'),
@@ -35,6 +38,8 @@ export function writeProgram(trace: Trace, signature: Signature, device: DeviceN
   const buffer = new Float32Array(packing.inputs?.size ?? 0)
   return { device, model, names, packing, buffer, passes, milliseconds }
 }
+
+const UNPACKED: Packing = { inputs: undefined, outputs: undefined }
 
 /** Writes a recording for other ONNX users: borders by path, and inputs with constants baked in. */
 export function exportModel(
