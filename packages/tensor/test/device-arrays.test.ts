@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createRng } from '@regimen/core'
 import { onGpu, useSoftwareVulkan } from '@regimen/testing/gpu'
 import * as tf from '@tensorflow/tfjs'
@@ -19,6 +21,8 @@ import { hasAdapter } from './support/gpu.ts'
 
 useSoftwareVulkan()
 const adapter = await hasAdapter()
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 const full = process.env.REGIMEN_FULL === '1'
 
 const net = mlp({ sizes: [4, 8, 2], activation: 'tanh' })

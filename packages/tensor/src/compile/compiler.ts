@@ -329,7 +329,7 @@ export class Compiler {
     return results.map(({ data, shape, dtype }) => tf.tensor(data, [...shape], dtype))
   }
 
-  #eagerly(args: readonly unknown[], inputs: readonly RuntimeArray[], padding: Padding | undefined): unknown {
+  #eagerly(args: readonly unknown[], inputs: readonly RuntimeArray[], padding: Padding | undefined): Promise<unknown> {
     const { key } = readArguments(args)
     const signature = signatureOf(args, key, padding?.shapes)
     let next = 0

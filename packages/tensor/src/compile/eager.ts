@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
+import { type FlatTree, flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
 import { crop, type Padding } from './buckets.ts'
 import type { CompileOptions } from './compile.ts'
 import { hostArray } from './runtime/device-array.ts'
@@ -7,30 +7,36 @@ import { isNode } from './runtime/onnxruntime.ts'
 import type { RuntimeArray } from './runtime/runtime.ts'
 import type { Numbers } from './signature.ts'
 
-/** Runs in a tidy and reads the results before it ends, so that eager calls leak nothing either. */
-export function runEagerly(
+/**
+ * Runs in a scope of its own and reads the results after it has ended, so that eager calls leak nothing either, on
+ * backends too that cannot be read while they compute.
+ */
+export async function runEagerly(
   run: () => unknown,
   outputs: CompileOptions['outputs'],
   padding: Padding | undefined,
-): unknown {
+): Promise<unknown> {
   tf.engine().startScope('compile')
-  let kept: tf.Tensor[] = []
+  let flat: FlatTree<tf.Tensor> | undefined
   try {
-    const { leaves, paths, structure } = flattenTree<tf.Tensor>(run())
-    const arrays = leaves.map((tensor, i) => {
-      const data = tensor.dataSync().slice() as Numbers
-      const array: RuntimeArray = { dtype: tensor.dtype as TensorLeaf['dtype'], shape: tensor.shape, data }
-      return padding ? crop(array, padding, paths[i]!) : array
-    })
-    if (outputs !== 'tensors') {
-      const keep = ({ dtype, shape, data }: RuntimeArray): unknown => hostArray(dtype, shape, data)
-      return unflattenTree(structure, outputs === 'device' ? arrays.map(keep) : arrays)
-    }
-    kept = arrays.map(({ data, shape, dtype }) => tf.tensor(data, [...shape], dtype))
-    return unflattenTree(structure, kept)
+    flat = flattenTree<tf.Tensor>(run())
   } finally {
-    tf.engine().endScope(kept)
+    tf.engine().endScope(flat?.leaves ?? [])
   }
+  const { leaves, paths, structure } = flat
+  const arrays: RuntimeArray[] = []
+  for (const [i, tensor] of leaves.entries()) {
+    const data = (await tensor.data()).slice() as Numbers
+    const array: RuntimeArray = { dtype: tensor.dtype as TensorLeaf['dtype'], shape: tensor.shape, data }
+    arrays.push(padding ? crop(array, padding, paths[i]!) : array)
+  }
+  tf.dispose(leaves)
+  if (outputs === 'tensors') {
+    const tensors = arrays.map(({ data, shape, dtype }) => tf.tensor(data, [...shape], dtype))
+    return unflattenTree(structure, tensors)
+  }
+  const keep = ({ dtype, shape, data }: RuntimeArray): unknown => hostArray(dtype, shape, data)
+  return unflattenTree(structure, outputs === 'device' ? arrays.map(keep) : arrays)
 }
 
 let announced = false

@@ -8,11 +8,12 @@ export interface DeviceBuffer {
   /** What the runtime calls it. */
   readonly handle: unknown
   read(): Promise<Numbers>
-  free(): void
+  /** Absent where there is nothing to free. */
+  free?(): void
 }
 
 // An array that nobody holds any more gives its memory back, in browsers too, where the runtime would not.
-const forgotten = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer.free())
+const forgotten = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer.free?.())
 
 /**
  * A result that stays where it was computed ({@link CompileOptions.outputs} is `device`). Pass it to the next call as it
@@ -31,7 +32,7 @@ export class DeviceArray {
     this.shape = shape
     this.device = device
     this.#buffer = buffer
-    forgotten.register(this, buffer, this)
+    if (buffer.free) forgotten.register(this, buffer, this)
   }
 
   /** The numbers, copied from the device. */
@@ -43,7 +44,7 @@ export class DeviceArray {
   dispose(): void {
     if (!this.#buffer) return
     forgotten.unregister(this)
-    this.#buffer.free()
+    this.#buffer.free?.()
     this.#buffer = undefined
   }
 
@@ -60,5 +61,5 @@ export class DeviceArray {
 
 /** Numbers in plain memory behind the same face, for devices that keep nothing. */
 export function hostArray(dtype: TensorDtype, shape: readonly number[], data: Numbers): DeviceArray {
-  return new DeviceArray(dtype, shape, 'cpu', { handle: data, read: async () => data, free: () => undefined })
+  return new DeviceArray(dtype, shape, 'cpu', { handle: data, read: async () => data })
 }
