@@ -6,7 +6,7 @@ import type { MetaLearner, Weights } from './learner.ts'
 import { allFinite, diverged, type Execution, type InnerPoint, type MetaModel, type Runner, scalarOf } from './model.ts'
 import type { TaskSampler } from './tasks/sampler.ts'
 import { checkDisjoint, checkTaskFor, stackTasks, type Task, type TaskBatch } from './tasks/task.ts'
-import { checkpointOf, compileStep, isFlat, type StepResult, startOf } from './training-run.ts'
+import { checkpointOf, isFlat, openStep, startOf } from './training-run.ts'
 
 /** When the query loss counts as flat. */
 export interface FlatOptions {
@@ -22,6 +22,11 @@ export interface MetaTrainOptions extends LongTaskOptions {
   iterations?: number
   /** Tasks in a meta-iteration, ≥ 1. @default 25 */
   tasksPerBatch?: number
+  /**
+   * Batches of `tasksPerBatch` tasks that make up one meta-iteration, ≥ 1: they are computed one after the other and their gradients
+   * averaged, which is the meta-gradient of all their tasks at the memory of one batch. @default 1
+   */
+  accumulate?: number
   /** Outer learning rate, or a schedule by iteration. @default 1e-3 */
   rate?: number | Schedule
   /** Outer rule. @default the learner's, else Adam */
@@ -126,19 +131,19 @@ export async function metaTrain(
   options: MetaTrainOptions = {},
 ): Promise<MetaTrainResult> {
   const settings = readOptions(options)
-  const { iterations, tasksPerBatch, rate, validateEvery, patience, flat, recoveries: allowed } = settings
+  const { iterations, tasksPerBatch, accumulate, rate, validateEvery, patience, flat, recoveries: allowed } = settings
   const rule = options.rule ?? learner.rule ?? adam()
   const { validation, test } = options
   for (const task of [...(validation ?? []), ...(test ?? [])]) checkTaskFor(learner, task, WHERE)
   if (validation && test) checkDisjoint(validation, test)
   const run = startOf(learner, rule, options)
-  const step = compileStep(learner, rule, settings.clip, options.compile ?? {})
+  const step = openStep(learner, rule, settings.clip, options.compile ?? {})
   const judge = validation && compileEvaluation(learner, learner.steps, options.compile ?? {})
   const judged = validation && stackTasks(validation)
   const losses: number[] = []
   let stopped: MetaTrainResult['stopped'] = 'iterations'
   const batchAt = (index: number): Promise<readonly Task[]> =>
-    Promise.resolve(sampler.batch(index, tasksPerBatch)).then((tasks) => {
+    Promise.resolve(sampler.batch(index, tasksPerBatch * accumulate)).then((tasks) => {
       for (const task of tasks) checkTaskFor(learner, task, WHERE)
       if (test) checkDisjoint(tasks, test)
       return tasks
@@ -147,13 +152,13 @@ export async function metaTrain(
     let pending = run.iteration < iterations ? batchAt(run.iteration) : undefined
     while (run.iteration < iterations) {
       options.signal?.throwIfAborted()
-      const batch = stackTasks((await pending)!)
+      const parts = inParts((await pending)!, accumulate).map(stackTasks)
       const { stepWeights, secondOrder } = learner.controls(run.iteration, iterations)
       let report: MetaReport
       for (;;) {
         const speed = run.shrink * rate(run.iteration)
         const innerRate = run.shrink * learner.innerRate
-        const result = step(run.params, run.state, batch, speed, {
+        const result = step.run(run.params, run.state, parts, speed, {
           innerRate,
           stepWeights,
           secondOrder,
@@ -161,7 +166,7 @@ export async function metaTrain(
         pending = run.iteration + 1 < iterations ? batchAt(run.iteration + 1) : undefined
         // Awaited in the next turn; until then a failure must not count as unhandled.
         pending?.catch(() => {})
-        const next = (await result) as StepResult
+        const next = await result
         const loss = scalarOf(next.loss)
         if (Number.isFinite(loss) && allFinite(next.params)) {
           run.params = next.params
@@ -264,9 +269,16 @@ async function lossesByStep(judge: Runner, params: Weights, batch: TaskBatch, in
   return means
 }
 
+/** A sampler may give fewer tasks than asked for; the parts stay of one size as far as that goes. */
+function inParts(tasks: readonly Task[], count: number): readonly Task[][] {
+  const size = Math.ceil(tasks.length / count)
+  return Array.from({ length: Math.ceil(tasks.length / size) }, (_, i) => tasks.slice(i * size, (i + 1) * size))
+}
+
 interface Settings {
   readonly iterations: number
   readonly tasksPerBatch: number
+  readonly accumulate: number
   readonly rate: Schedule
   readonly clip: number
   readonly validateEvery: number
@@ -277,8 +289,8 @@ interface Settings {
 
 function readOptions(options: MetaTrainOptions): Settings {
   const { iterations = 1000, tasksPerBatch = 25, rate = 1e-3, clip = 10, validateEvery = 100, recoveries = 8 } = options
-  const { patience, flat, checkpointEvery = 1 } = options
-  const counts = { iterations, tasksPerBatch, validateEvery, patience: patience ?? 1, checkpointEvery }
+  const { patience, flat, checkpointEvery = 1, accumulate = 1 } = options
+  const counts = { iterations, tasksPerBatch, accumulate, validateEvery, patience: patience ?? 1, checkpointEvery }
   for (const [name, value] of Object.entries(counts)) {
     check(Number.isInteger(value) && value >= 1, WHERE, () => `${name} must be an integer ≥ 1, got ${describe(value)}.`)
   }
@@ -310,6 +322,7 @@ function readOptions(options: MetaTrainOptions): Settings {
   return {
     iterations,
     tasksPerBatch,
+    accumulate,
     rate: typeof rate === 'number' ? constantRate(rate) : rate,
     clip,
     validateEvery,

@@ -1,5 +1,6 @@
 import { check, createRng, createSnapshot, type Snapshot, type Tree } from '@regimen/core'
 import {
+  averageTrees,
   clipByGlobalNorm,
   paramsFromSnapshot,
   type RuleState,
@@ -8,9 +9,10 @@ import {
   type UpdateRule,
 } from '@regimen/tensor'
 import type * as tf from '@tensorflow/tfjs-core'
-import type { Controls, MetaLearner, SetTensors, Weights } from './learner.ts'
-import { compileTrees, type Execution, MODEL_VERSION, type Runner } from './model.ts'
+import type { Controls, IterationControls, MetaGradient, MetaLearner, SetTensors, Weights } from './learner.ts'
+import { compileTrees, type Execution, MODEL_VERSION } from './model.ts'
 import { replaceLeaves } from './statistics.ts'
+import type { TaskBatch } from './tasks/task.ts'
 import type { FlatOptions, MetaTrainOptions } from './train.ts'
 
 /** What one compiled meta-iteration gives. */
@@ -35,18 +37,66 @@ export interface Run {
 
 type Batch = { readonly support: SetTensors; readonly query: SetTensors }
 
-/** Compiles a whole meta-iteration: inner loops, meta-gradient, clipping, outer rule, running statistics. */
-export function compileStep(learner: MetaLearner, rule: UpdateRule, clip: number, execution: Execution): Runner {
-  return compileTrees(
+/** Runs meta-iterations on batches that are given in one part or several. */
+export interface Step {
+  run(
+    params: Weights,
+    state: RuleState,
+    parts: readonly TaskBatch[],
+    rate: number,
+    controls: Given,
+  ): Promise<StepResult>
+  dispose(): Promise<void>
+}
+
+/** What a schedule gives for one iteration, with the inner rate. */
+type Given = IterationControls & { readonly innerRate: number }
+
+/**
+ * Compiles a meta-iteration: inner loops, meta-gradient, clipping, outer rule, running statistics. One part is one graph; of several
+ * parts the gradients are averaged outside, so that memory is that of one.
+ */
+export function openStep(learner: MetaLearner, rule: UpdateRule, clip: number, execution: Execution): Step {
+  const update = (params: TensorTree, state: RuleState<tf.Tensor>, found: Found, rate: tf.Tensor) => {
+    const { gradient, statistics } = found
+    const gradients = clip === Number.POSITIVE_INFINITY ? gradient : clipByGlobalNorm(gradient, clip)
+    const next = rule.apply(params, { gradients, state, rate })
+    return { params: replaceLeaves(next.params, statistics), state: next.state }
+  }
+  const whole = compileTrees(
     (params: TensorTree, state: RuleState<tf.Tensor>, batch: Batch, rate: tf.Tensor, controls: Controls) => {
-      const { loss, gradient, bounded, statistics } = learner.metaGradient(params, batch, controls)
-      const gradients = clip === Number.POSITIVE_INFINITY ? gradient : clipByGlobalNorm(gradient, clip)
-      const next = rule.apply(params, { gradients, state, rate })
-      return { loss, bounded, params: replaceLeaves(next.params, statistics), state: next.state }
+      const { loss, bounded, ...found } = learner.metaGradient(params, batch, controls)
+      return { loss, bounded, ...update(params, state, found, rate) }
     },
     execution,
   )
+  const part = compileTrees(
+    (params: TensorTree, batch: Batch, controls: Controls) => learner.metaGradient(params, batch, controls),
+    execution,
+  )
+  const finish = compileTrees(update, execution)
+  return {
+    async run(params, state, parts, rate, controls) {
+      if (parts.length === 1) return (await whole(params, state, parts[0]!, rate, controls)) as StepResult
+      const found: PartResult[] = []
+      for (const batch of parts) found.push((await part(params, batch, controls)) as PartResult)
+      const sizes = parts.map(({ support }) => support.x.shape[0]!)
+      const { loss, bounded, gradient, statistics } = averageTrees(found, sizes)
+      const next = await finish(params, state, { gradient, statistics }, rate)
+      return { loss, bounded, ...(next as Pick<StepResult, 'params' | 'state'>) }
+    },
+    async dispose() {
+      await Promise.all([whole.dispose(), part.dispose(), finish.dispose()])
+    },
+  }
 }
+
+interface PartResult extends Pick<StepResult, 'loss' | 'bounded'> {
+  readonly gradient: Weights
+  readonly statistics: { readonly [path: string]: TensorLeaf }
+}
+
+type Found = Pick<MetaGradient, 'gradient' | 'statistics'>
 
 /** Whether the mean of the last window is hardly better than that of the one before; looks once a window. */
 export function isFlat(recent: number[], { window, tolerance }: Required<FlatOptions>): boolean {

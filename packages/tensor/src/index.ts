@@ -1,4 +1,6 @@
+export { averageTrees } from './average.ts'
 export { useBackend } from './backends.ts'
+export { checkpoint } from './checkpoint.ts'
 export { compile } from './compile/compile.ts'
 export { disposeArrays, fetchArrays } from './device-trees.ts'
 export { addTaskAxis, hessianVectorProduct, perSampleGradients, valueAndGradient } from './differentiate.ts'

@@ -1,5 +1,5 @@
 import { check, describe, type Rng } from '@regimen/core'
-import { addTaskAxis, flattenTree, type TensorTree, unflattenTree, valueAndGradient } from '@regimen/tensor'
+import { addTaskAxis, checkpoint, flattenTree, type TensorTree, unflattenTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaNet, SetTensors, TaskLoss, Weights } from '../learner.ts'
 import { readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
@@ -23,6 +23,8 @@ export interface InnerLoop {
   readonly bound: number
   /** Pull λ of the task's parameters towards the shared ones. */
   readonly pull: number
+  /** Whether the inside of a step is forgotten and computed again in the outer gradient. */
+  readonly remat: boolean
 }
 
 /** How one run of the loop is to go. */
@@ -109,6 +111,8 @@ export function applyOwn(
  */
 export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTensors, run: InnerRun): InnerResult {
   const { steps, tasks, given, training } = run
+  // Outside of a gradient there is nothing to save, and callers may ask for the slopes.
+  const saving = loop.remat && !given && tf.engine().state.gradientDepth > 0
   const changes: StatisticChange[] = []
   const start = ownStart(loop, params.net, tasks)
   const path: (readonly tf.Tensor[])[] = [start]
@@ -116,13 +120,25 @@ export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTen
   const cut: tf.Tensor[] = []
   let own = start
   for (let step = 0; step < steps; step++) {
-    const raw = given?.[step] ?? supportGradient(loop, params.net, own, support, { step, tasks, training, changes })
-    const pulled =
-      loop.pull > 0 && !given ? raw.map((g, i) => tf.add(g, tf.mul(tf.sub(own[i]!, start[i]!), loop.pull))) : raw
-    const limited = given ? { slopes: pulled } : limit(pulled, loop.bound, tasks !== undefined)
-    if (limited.over) cut.push(limited.over)
-    gradients.push(limited.slopes)
-    own = own.map((p, i) => tf.sub(p, tf.mul(limited.slopes[i]!, rateOf(params, i, step, run.innerRate, loop))))
+    let touched: readonly number[] = []
+    const advance = (from: readonly tf.Tensor[], at: Surroundings) => {
+      const found: StatisticChange[] = []
+      const raw =
+        given?.[step] ??
+        supportGradient(loop, at.params.net, from, at.support, { step, tasks, training, changes: found })
+      const pulled =
+        loop.pull > 0 && !given ? raw.map((g, i) => tf.add(g, tf.mul(tf.sub(from[i]!, at.start[i]!), loop.pull))) : raw
+      const { slopes, over } = given ? { slopes: pulled } : limit(pulled, loop.bound, tasks !== undefined)
+      const next = from.map((p, i) => tf.sub(p, tf.mul(slopes[i]!, rateOf(at.params, i, step, at.innerRate, loop))))
+      touched = found.map(({ leaf }) => leaf)
+      return { next, over: over ?? null, by: found.map(({ by }) => detached(by)), slopes: saving ? [] : slopes }
+    }
+    const around = { params, support, start, innerRate: run.innerRate }
+    const { next, over, by, slopes } = (saving ? checkpoint(advance) : advance)(own, around)
+    if (over) cut.push(over)
+    changes.push(...by.map((change, i) => ({ leaf: touched[i]!, by: change })))
+    gradients.push(slopes)
+    own = next
     path.push(own)
   }
   const bounded =
@@ -133,6 +149,19 @@ export function runLoop(loop: InnerLoop, params: GradientParams, support: SetTen
         )
       : tf.scalar(0)
   return { path, gradients, bounded, changes }
+}
+
+/** What a step reads besides the task's own parameters. */
+interface Surroundings {
+  readonly params: GradientParams
+  readonly support: SetTensors
+  readonly start: readonly tf.Tensor[]
+  readonly innerRate: tf.Tensor
+}
+
+/** A report: no gradient follows it. */
+function detached(report: tf.Tensor): tf.Tensor {
+  return tf.customGrad(() => ({ value: tf.clone(report), gradFunc: () => [] }))()
 }
 
 /** The task's own parameters before any step. */
@@ -242,7 +271,7 @@ function limit(
   if (bound === Number.POSITIVE_INFINITY) return { slopes }
   const squared = squaredNorms(slopes, tasks)
   const factor = tf.div(bound, tf.sqrt(tf.maximum(squared, bound * bound)))
-  const over = tf.mean(tf.cast(tf.greater(squared, bound * bound), 'float32'))
+  const over = detached(tf.mean(tf.cast(tf.greater(squared, bound * bound), 'float32')))
   return { slopes: slopes.map((slope) => tf.mul(slope, perTaskFactor(factor, slope))), over }
 }
 

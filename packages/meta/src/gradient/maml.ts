@@ -31,6 +31,12 @@ export interface MamlOptions {
    * gradients as they are and makes a graph about a tenth smaller. @default 100
    */
   bound?: number
+  /**
+   * Whether the outer gradient computes the inside of each inner step again instead of keeping it (`checkpoint` of
+   * `@regimen/tensor`): less memory for long loops and many tasks, about a third more time. Random layers such as dropout are an error
+   * with it. @default false
+   */
+  remat?: boolean
 }
 
 /**
@@ -39,7 +45,7 @@ export interface MamlOptions {
  *
  * The reference of the family. {@link fomaml} is about twice as fast and close to it where the loss curves little;
  * {@link metaSgd} also learns the rates and usually adapts better in one step; {@link anil} adapts only the head.
- * A graph grows with the steps: take {@link imaml} or {@link reptile} for more than about ten.
+ * A graph grows with the steps: `remat` bounds its memory; take {@link imaml} or {@link reptile} for more than about ten.
  *
  * ```ts
  * import '@tensorflow/tfjs'
@@ -218,12 +224,12 @@ interface Variant {
 
 /** Reads the options that all gradient-based learners share. */
 export function readLoop(where: string, options: MamlOptions, variant: Variant = {}, pull = 0): InnerLoop {
-  const { net, loss = meanSquaredError, steps = 1, rate = 0.01, bound = 100 } = options
+  const { net, loss = meanSquaredError, steps = 1, rate = 0.01, bound = 100, remat = false } = options
   check(Number.isInteger(steps) && steps >= 1, where, () => `steps must be an integer ≥ 1, got ${describe(steps)}.`)
   checkPositive(where, 'rate', rate)
   checkPositive(where, 'bound', bound, true)
   const { adapts = () => true, rates = 'fixed', context = 0 } = variant
-  return { net, loss, steps, rate, bound, adapts, rates, context, pull }
+  return { net, loss, steps, rate, bound, adapts, rates, context, pull, remat }
 }
 
 function defineGradient(id: string, options: MamlOptions, variant: Variant = {}): MetaLearner {

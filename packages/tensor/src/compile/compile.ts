@@ -52,6 +52,8 @@ export interface Explanation {
   readonly kernels: number
   /** Operations after lowering, and after each pass in turn. */
   readonly passes: readonly PassReport[]
+  /** Bytes of computed values that are alive at once, at most: what `checkpoint` lowers. */
+  readonly peakBytes: number
   /** Milliseconds of recording (twice), lowering, the passes with writing, and the runtime's start. */
   readonly milliseconds: {
     readonly trace: number

@@ -223,12 +223,13 @@ export class Compiler {
     const trace = tracer.trace(this.#fn, signature)
     const traced = systemClock.monotonic() - started
     const programs = [...runtimes.keys()].map((device) => writeProgram(trace, signature, device, !this.#keeps))
-    const [{ device, passes, milliseconds }] = programs as [Program]
+    const [{ device, passes, peakBytes, milliseconds }] = programs as [Program]
     const { name, provider } = runtimes.get(device)!
     const explanation: Plan['explanation'] = {
       signature: signature.specs.map(({ path, dtype, shape }) => `${path}: ${dtype}[${shape.join(', ')}]`).join('; '),
       kernels: trace.nodes.length,
       passes,
+      peakBytes,
       milliseconds: { trace: traced, ...milliseconds, start: 0 },
       runtime: name,
       device: { chosen: device, provider, reason: UNSTARTED, milliseconds: {} },
@@ -265,6 +266,7 @@ export class Compiler {
     plan.programs = [program]
     explanation.runtime = runtime.name
     explanation.passes = program.passes
+    explanation.peakBytes = program.peakBytes
     explanation.milliseconds = { ...explanation.milliseconds, ...program.milliseconds, start }
     return opened
   }

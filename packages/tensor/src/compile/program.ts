@@ -2,6 +2,7 @@ import { systemClock } from '@regimen/core'
 import { lower } from './lower/index.ts'
 import { type OnnxNames, writeOnnx } from './onnx.ts'
 import { type Packing, packBorders, packNames } from './pack.ts'
+import { peakBytes } from './passes/liveness.ts'
 import { narrowSplits } from './passes/narrow.ts'
 import { optimize, type PassReport } from './passes/passes.ts'
 import type { DeviceName } from './runtime/runtime.ts'
@@ -17,6 +18,7 @@ export interface Program {
   /** Where small inputs are laid end to end; a call that overlaps another makes its own. */
   readonly buffer: Float32Array
   readonly passes: readonly PassReport[]
+  readonly peakBytes: number
   readonly milliseconds: { readonly lower: number; readonly passes: number }
 }
 
@@ -36,7 +38,7 @@ export function writeProgram(trace: Trace, signature: Signature, device: DeviceN
   const model = writeOnnx(graph, names)
   const milliseconds = { lower: lowered - started, passes: systemClock.monotonic() - lowered }
   const buffer = new Float32Array(packing.inputs?.size ?? 0)
-  return { device, model, names, packing, buffer, passes, milliseconds }
+  return { device, model, names, packing, buffer, passes, peakBytes: peakBytes(graph), milliseconds }
 }
 
 const UNPACKED: Packing = { inputs: undefined, outputs: undefined }
