@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createRng, decodeSnapshot, encodeSnapshot } from '@regimen/core'
 import { expect, it } from 'vitest'
+import { live } from './killed.ts'
 import { openLife, saveLife, stepLife } from './lives.ts'
-
-const CHILD = fileURLToPath(new URL('./life-child.ts', import.meta.url))
 
 it('a net that dreams and its library, killed anywhere, end where a life without a death ends', {
   timeout: 3_600_000,
@@ -17,26 +14,13 @@ it('a net that dreams and its library, killed anywhere, end where a life without
   const folder = mkdtempSync(join(tmpdir(), 'regimen-life-'))
   const file = join(folder, 'life.snapshot')
   const rng = createRng('kills of lives')
-  const live = (killAfter: number | undefined): Promise<NodeJS.Signals | null> =>
-    new Promise((resolve, reject) => {
-      const node = ['--conditions=@regimen/source', '--import', 'tsx', CHILD, file, String(steps)]
-      const child = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'inherit'] })
-      const wait = rng.uniform(0, 20)
-      let taken = 0
-      child.stdout.on('data', (bytes: Buffer) => {
-        const before = taken
-        taken += bytes.length
-        if (killAfter !== undefined && before < killAfter && taken >= killAfter)
-          setTimeout(() => child.kill('SIGKILL'), wait)
-      })
-      child.on('error', reject)
-      child.on('close', (_, signal) => resolve(signal))
-    })
+  const life = { child: 'life-child', args: [file, String(steps)] }
   try {
     let died = 0
-    for (let kill = 0; kill < kills; kill++) if ((await live(rng.int(1, 9))) === 'SIGKILL') died++
+    for (let kill = 0; kill < kills; kill++)
+      if ((await live({ ...life, kill: { after: rng.int(1, 9), wait: rng.uniform(0, 20) } })) === 'SIGKILL') died++
     expect(died).toBeGreaterThan(kills / 2)
-    expect(await live(undefined)).toBe(null)
+    expect(await live(life)).toBe(null)
     let whole = openLife()
     while (whole.steps < steps) whole = await stepLife(whole)
     expect(decodeSnapshot(readFileSync(file))).toEqual(decodeSnapshot(encodeSnapshot(saveLife(whole))))
