@@ -66,7 +66,7 @@ export function attentionBlock(width: number, heads: number, hidden: number): At
 
 /** x / √mean(x²) over the last axis. Reference: Zhang and Sennrich 2019. */
 export function rootMeanSquareNorm(x: tf.Tensor): tf.Tensor {
-  return tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-6)))
+  return tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-6)))
 }
 
 /** Added to scores, so that a sample of weight w is seen as w samples and one of weight 0 is not seen. */
