@@ -1,5 +1,13 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { describeTask, openSkills, openTrainer, skillNet, type TaskData, type Trainer } from '@regimen/continual'
+import {
+  describeTask,
+  openSkills,
+  openTrainer,
+  type Skill,
+  skillNet,
+  type TaskData,
+  type Trainer,
+} from '@regimen/continual'
 import { createRng, type Snapshot } from '@regimen/core'
 import { studentTQuantile } from '@regimen/core/math'
 import type { Fetched } from '@regimen/tensor'
@@ -9,15 +17,18 @@ import { bench } from './harness.ts'
 
 const WIDTH = 4
 const REGIMES = 8
-const VISITS = 24
+const VISITS = 20
+/** Samples of a regime's first visit, from which its skill is learned. */
+const LIVED = 1024
 /** Samples that an adaptation may have had, on the way. A start is chosen by the same samples. */
 const GROWTH = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
 const MOST = GROWTH.at(-1)!
-/** The loss to reach is what a start from scratch has after so many. */
+/** The loss to reach is what a start from scratch has after so many; the middle one is the figure. */
+const AIMS = [64, 128, 256] as const
 const AIM = 128
 const TESTED = 1000
-const RATES = [0.003, 0.01, 0.03, 0.1]
-const EPOCHS = [5, 15, 40]
+const RATES = [0.0003, 0.001, 0.003, 0.01, 0.03]
+const EPOCHS = [5, 15, 40, 120]
 
 interface Regime {
   readonly linear: Float64Array
@@ -102,10 +113,11 @@ async function curve(
   { rate, epochs }: Recipe,
   seed: string,
   startOf: (few: TaskData) => Promise<Params | undefined>,
+  growth: readonly number[] = GROWTH,
 ): Promise<number[]> {
   const losses: number[] = []
   const trainers = new Map<string, { trainer: Trainer<DenseParams[]>; begin: Snapshot }>()
-  for (const n of GROWTH) {
+  for (const n of growth) {
     const few = first(data, n)
     const start = await startOf(few)
     const key = start ? Array.from(start[0]!.kernel.data).join() : 'scratch'
@@ -132,13 +144,14 @@ function needed(losses: readonly number[], target: number): number {
   return Math.exp(Math.log(GROWTH[at - 1]!) + share * Math.log(GROWTH[at]! / GROWTH[at - 1]!))
 }
 
-/** The recipe that is best on other regimes: the mean loss over all numbers of samples, from scratch or from a moved regime's net. */
+/** The recipe that is best on other regimes: from scratch at the very number that sets the loss to reach, warm over several. */
 async function tuned(warm: boolean): Promise<Recipe> {
+  const growth = warm ? [8, 32, 128] : [AIM]
   let best: Recipe & { loss: number } = { rate: 0, epochs: 0, loss: Number.POSITIVE_INFINITY }
   const regimes = Array.from({ length: 3 }, (_, k) => drawRegime(`tune ${k}`))
   const starts: (Params | undefined)[] = []
   for (const [k, regime] of regimes.entries()) {
-    const data = draw(regime, MOST, `tune start ${k}`)
+    const data = draw(regime, LIVED, `tune start ${k}`)
     starts.push(warm ? (await adapt(data, data, { rate: 0.01, epochs: 15 }, `tune ${k}`)).params : undefined)
   }
   for (const rate of RATES) {
@@ -147,7 +160,7 @@ async function tuned(warm: boolean): Promise<Recipe> {
       for (const [k, regime] of regimes.entries()) {
         const back = warm ? moved(regime, `tune moved ${k}`) : regime
         const [data, judged] = [draw(back, MOST, `tune data ${k}`), draw(back, TESTED, `tune judged ${k}`)]
-        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, async () => starts[k]))
+        loss += mean(await curve(data, judged, { rate, epochs }, `tune ${k}`, async () => starts[k], growth))
       }
       if (loss < best.loss) best = { rate, epochs, loss }
     }
@@ -161,7 +174,10 @@ interface Run {
   readonly recipe?: Recipe
   readonly warm: number
   readonly cold: number
-  readonly ratio: number
+  /** For each aim. */
+  readonly ratios: readonly number[]
+  /** Share of visits after which the skill took the adapted model. */
+  readonly replaced: number
   readonly wrong: number
   readonly unreached: number
   readonly wrong32: number
@@ -204,7 +220,8 @@ export default bench({
       const library = openSkills({ inputs: WIDTH, features: 18, losses: nets.losses, capacity: 16, seed })
       const rng = createRng(`order ${seed}`)
       const regimes = Array.from({ length: REGIMES }, (_, k) => drawRegime(`${seed}/${k}`))
-      const counts = { wrong: 0, wrong32: 0, descriptor32: 0, visits: 0, unreached: 0 }
+      const counts = { wrong: 0, wrong32: 0, descriptor32: 0, visits: 0, unreached: 0, replaced: 0 }
+      const ratios: number[][] = AIMS.map(() => [])
       const warms: number[] = []
       const colds: number[] = []
       const retrieves: number[] = []
@@ -212,7 +229,7 @@ export default bench({
         const k = visit < REGIMES ? visit : rng.int(0, REGIMES)
         const name = `regime ${k}`
         const regime = visit < REGIMES ? regimes[k]! : moved(regimes[k]!, `${seed}/move/${visit}`)
-        const data = draw(regime, MOST, `${seed}/data/${visit}`)
+        const data = draw(regime, visit < REGIMES ? LIVED : MOST, `${seed}/data/${visit}`)
         const judged = draw(regime, TESTED, `${seed}/judged/${visit}`)
         const run = `${seed}/${visit}`
         if (visit < REGIMES) {
@@ -228,6 +245,7 @@ export default bench({
           continue
         }
         counts.visits++
+        let nearest: Skill | undefined
         const scratch = await curve(data, judged, recipes.cold, run, async () => undefined)
         const warm = await curve(data, judged, recipes.warm, run, async (few) => {
           const n = few.y.length
@@ -239,21 +257,33 @@ export default bench({
             counts.wrong32 += match!.skill.name === name ? 0 : 1
             counts.descriptor32 += library.nearest(describeTask(few, shape))[0]!.skill.name === name ? 0 : 1
           }
+          nearest = match!.skill
           return nets.load(match!.skill.model)
         })
-        const target = scratch[GROWTH.indexOf(AIM)]!
-        const [a, b] = [needed(warm, target), needed(scratch, target)]
-        if (a > MOST) counts.unreached++
-        warms.push(a)
-        colds.push(b)
+        for (const [i, aim] of AIMS.entries()) {
+          const target = scratch[GROWTH.indexOf(aim)]!
+          const [a, b] = [needed(warm, target), needed(scratch, target)]
+          ratios[i]!.push(a / b)
+          if (aim !== AIM) continue
+          if (a > MOST) counts.unreached++
+          warms.push(a)
+          colds.push(b)
+        }
+        // The skill learns on, from what the stream itself takes the visit for.
+        const skill = nearest!
+        library.hold(skill.name, draw(regime, 50, `${seed}/held/${visit}`))
+        await library.validate(visit)
+        const { params } = await adapt(data, judged, recipes.warm, run, nets.load(skill.model))
+        if ((await library.replace(skill.name, nets.save(params), visit)).accepted) counts.replaced++
       }
       await nets.dispose()
       const made = {
         key,
         warm: geometric(warms),
         cold: geometric(colds),
-        ratio: geometric(warms.map((one, i) => one / colds[i]!)),
+        ratios: ratios.map(geometric),
         wrong: counts.wrong / counts.visits,
+        replaced: counts.replaced / counts.visits,
         unreached: counts.unreached / counts.visits,
         wrong32: counts.wrong32 / counts.visits,
         by_descriptor32: counts.descriptor32 / counts.visits,
@@ -265,27 +295,32 @@ export default bench({
     }
     const runs: Run[] = []
     for (let seed = 0; seed < seeds; seed++) runs.push(await once(seed))
-    const figure = (name: Exclude<keyof Run, 'key' | 'recipe'>, note: string, unit = '') => ({
+    const figure = (name: Exclude<keyof Run, 'key' | 'recipe' | 'ratios'>, note: string, unit = '') => ({
       value: mean(runs.map((run) => run[name])),
       note,
       unit,
     })
-    const logs = runs.map(({ ratio }) => Math.log(ratio))
-    const error = Math.sqrt(logs.reduce((sum, one) => sum + (one - mean(logs)) ** 2, 0) / (seeds - 1) / seeds)
-    const half = seeds > 1 ? studentTQuantile(0.975, seeds - 1) * error : Number.POSITIVE_INFINITY
-    const [low, high] = [Math.exp(mean(logs) - half), Math.exp(mean(logs) + half)]
+    const ratioTo = (aim: (typeof AIMS)[number]) => {
+      const logs = runs.map(({ ratios }) => Math.log(ratios[AIMS.indexOf(aim)]!))
+      const error = Math.sqrt(logs.reduce((sum, one) => sum + (one - mean(logs)) ** 2, 0) / (seeds - 1) / seeds)
+      const half = seeds > 1 ? studentTQuantile(0.975, seeds - 1) * error : Number.POSITIVE_INFINITY
+      const [low, high] = [Math.exp(mean(logs) - half), Math.exp(mean(logs) + half)]
+      const note = `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)} over ${seeds} seeds, to the loss from scratch with ${aim}`
+      return { value: Math.exp(mean(logs)), note, high }
+    }
+    const { high, ...ratio } = ratioTo(AIM)
     return {
       figures: {
-        sample_ratio: {
-          value: Math.exp(mean(logs)),
-          note: `95 % interval ${low.toFixed(3)} to ${high.toFixed(3)} over ${seeds} seeds`,
-        },
+        sample_ratio: ratio,
         sample_ratio_high: high,
+        sample_ratio_64: { value: ratioTo(64).value, note: ratioTo(64).note },
+        sample_ratio_256: { value: ratioTo(256).value, note: ratioTo(256).note },
         warm_samples: figure('warm', `to the loss that a start from scratch has with ${AIM}; geometric mean`),
         cold_samples: figure('cold', `at its best rate and epochs: ${JSON.stringify(recipes.cold)}`),
         wrong_retrieval: figure('wrong', `share of visits, by the loss on the first ${GROWTH[0]} samples`),
         wrong_by_32: figure('wrong32', 'share of visits, by the loss on the first 32'),
         wrong_by_descriptor: figure('by_descriptor32', 'share of visits, by the descriptor of the first 32 alone'),
+        learned_on: figure('replaced', 'share of visits after which the skill took the adapted model'),
         never_reached: figure('unreached', 'share of visits; counted as twice all samples'),
         retrieve: figure('retrieve_ms', `of ${REGIMES} skills`, 'ms'),
       },

@@ -19,7 +19,7 @@ import { bench, type Figure } from './harness.ts'
 const BITS = 8
 /** Lengths to which sequences are padded, so that few graphs serve all. */
 const LENGTHS = [4, 8, 12, 16, 20, 40]
-const BATCH = 2
+const BATCH = 4
 
 const net = ntm({ inputs: BITS + 1, outputs: BITS, hidden: 100, slots: 128, width: 20 })
 type Params = Parameters<typeof net.apply>[0]
@@ -120,7 +120,7 @@ async function follow(seed: number, { sequences, file, log }: Training): Promise
 
 const RATE = 1e-3
 /** Updates between reports and checkpoints. */
-const EVERY = 500
+const EVERY = 50
 
 export default bench({
   name: 'meta-copy',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { inflateRawSync, inflateSync } from 'node:zlib'
-import type { LabelledSamples } from '@regimen/meta'
+import { createRng, type Rng } from '@regimen/core'
+import type { LabelledSamples, TaskSampler, TaskSet } from '@regimen/meta'
 import type { BenchContext } from './harness.ts'
 
 /** Side of an image after it was made smaller. */
@@ -15,7 +16,10 @@ const HELD: { readonly [alphabet: string]: Part } = {
 
 export type Part = 'train' | 'validation' | 'test'
 
-/** Images [n, 28, 28, 1] by part, ink 1 on 0. A class is a character in one of four rotations. */
+/**
+ * Images [n, 28, 28, 1] by part, ink 1 on 0. A class is a character in one of four rotations; in training its mirror images are
+ * classes, too.
+ */
 export type Omniglot = { readonly [P in Part]: LabelledSamples & { readonly characters: number } }
 
 /** Reads both archives; undefined where they are not present. */
@@ -34,20 +38,59 @@ export function omniglot(context: BenchContext): Omniglot | undefined {
     const names = [...drawings.keys()].filter((name) => (HELD[name.split('/')[0]!] ?? 'train') === part).sort()
     const characters = [...new Set(names.map((name) => name.slice(0, name.lastIndexOf('/'))))]
     const size = SIDE * SIDE
-    const data = new Float32Array(names.length * 4 * size)
-    const labels = new Int32Array(names.length * 4)
+    const views = part === 'train' ? 8 : 4
+    const data = new Float32Array(names.length * views * size)
+    const labels = new Int32Array(names.length * views)
     for (const [i, name] of names.entries()) {
       let image = drawings.get(name)!
       const character = characters.indexOf(name.slice(0, name.lastIndexOf('/')))
-      for (let turn = 0; turn < 4; turn++, image = rotate(image)) {
-        data.set(image, (4 * i + turn) * size)
-        labels[4 * i + turn] = 4 * character + turn
+      for (let view = 0; view < views; view++, image = view === 4 ? mirror(image) : rotate(image)) {
+        data.set(image, (views * i + view) * size)
+        labels[views * i + view] = views * character + view
       }
     }
     const x = { dtype: 'float32' as const, shape: [labels.length, SIDE, SIDE, 1], data }
     return { x, labels, characters: characters.length }
   }
   return { train: of('train'), validation: of('validation'), test: of('test') }
+}
+
+/** Distorts every image a little, as another hand would: turned, scaled, sheared and moved. */
+export function distorted(sampler: TaskSampler, seed: string): TaskSampler {
+  const root = createRng(seed)
+  const change = (set: TaskSet, rng: Rng): TaskSet => {
+    const data = new Float32Array(set.x.data.length)
+    const size = SIDE * SIDE
+    for (let at = 0; at < data.length; at += size) {
+      distort(set.x.data.subarray(at, at + size) as Float32Array, data.subarray(at, at + size), rng)
+    }
+    return { ...set, x: { dtype: 'float32', shape: set.x.shape, data } }
+  }
+  return {
+    async batch(index, count) {
+      const rng = root.split(index)
+      const tasks = await sampler.batch(index, count)
+      return tasks.map((task) => ({ ...task, support: change(task.support, rng), query: change(task.query, rng) }))
+    },
+  }
+}
+
+function distort(image: Float32Array, out: Float32Array, rng: Rng): void {
+  const turn = rng.uniform(-0.2, 0.2)
+  const [sx, sy, shear] = [rng.uniform(0.85, 1.15), rng.uniform(0.85, 1.15), rng.uniform(-0.2, 0.2)]
+  const [dx, dy] = [rng.uniform(-2, 2), rng.uniform(-2, 2)]
+  const [cos, sin, middle] = [Math.cos(turn), Math.sin(turn), (SIDE - 1) / 2]
+  const at = (row: number, column: number): number =>
+    row < 0 || column < 0 || row >= SIDE || column >= SIDE ? 0 : image[row * SIDE + column]!
+  for (let i = 0; i < out.length; i++) {
+    const [u, v] = [(i % SIDE) - middle, Math.floor(i / SIDE) - middle]
+    const x = sx * (cos * u - sin * v + shear * v) + middle + dx
+    const y = sy * (sin * u + cos * v) + middle + dy
+    const [c, r] = [Math.floor(x), Math.floor(y)]
+    const [fx, fy] = [x - c, y - r]
+    out[i] =
+      (1 - fy) * ((1 - fx) * at(r, c) + fx * at(r, c + 1)) + fy * ((1 - fx) * at(r + 1, c) + fx * at(r + 1, c + 1))
+  }
 }
 
 /** Files of a zip archive by its central directory. */
@@ -118,4 +161,8 @@ function shrink({ width, height, ink }: Bitmap): Float32Array {
 /** A quarter of a turn. */
 function rotate(image: Float32Array): Float32Array {
   return image.map((_, i) => image[(i % SIDE) * SIDE + (SIDE - 1 - Math.floor(i / SIDE))]!)
+}
+
+function mirror(image: Float32Array): Float32Array {
+  return image.map((_, i) => image[Math.floor(i / SIDE) * SIDE + (SIDE - 1 - (i % SIDE))]!)
 }

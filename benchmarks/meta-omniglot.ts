@@ -28,7 +28,7 @@ import {
   type TensorTree,
 } from '@regimen/tensor'
 import { type BenchContext, bench, type Figure } from './harness.ts'
-import { type Omniglot, omniglot, SIDE } from './meta-omniglot.lib.ts'
+import { distorted, type Omniglot, omniglot, SIDE } from './meta-omniglot.lib.ts'
 
 /** Accuracy with batch norm by running averages, and by the batch at hand (transductive: query samples see each other). */
 interface Cell {
@@ -116,7 +116,7 @@ function plans(): { [name: string]: Plan } {
   const comparing = (name: string, shots: number, learner: Plan['learner']): void => {
     // More classes than will be asked for (Snell et al. 2017, section 3.1); then one training serves any number.
     const sizes = { ways: 20, shots, queries: 5, tasksPerBatch: 1 }
-    list[`${name}/any/${shots}`] = { ...sizes, ...annealed(1000), learner }
+    list[`${name}/any/${shots}`] = { ...sizes, ...annealed(1200), learner }
   }
   const adapting = (
     name: string,
@@ -141,7 +141,7 @@ function plans(): { [name: string]: Plan } {
       const size = { tasksPerBatch: ways === 5 ? 16 : 4, steps: ways === 5 ? 3 : 5 }
       adapting('maml-mlp', ways, shots, {
         ...size,
-        ...annealed(1200),
+        ...annealed(ways === 5 ? 4000 : 1500),
         learner: () => maml({ ...inner, net: perceptron(ways) }),
       })
       adapting('maml-conv', ways, shots, {
@@ -171,7 +171,7 @@ const annealed = (iterations: number): Pick<Plan, 'iterations' | 'rate'> => ({
 async function measure(name: string, plan: Plan, data: Omniglot, context: BenchContext): Promise<Cells> {
   const iterations = Math.max(1, Math.round(plan.iterations * context.number('scale', 1)))
   const begin = performance.now()
-  const sampler = sampleEpisodes(data.train, { ...plan, seed: 'train' })
+  const sampler = distorted(sampleEpisodes(data.train, { ...plan, seed: 'train' }), 'distort')
   const { model } = await metaTrain(plan.learner(plan.ways), sampler, {
     ...plan,
     iterations,

@@ -8,7 +8,7 @@ import type { Gate, GateContext, Problem, Verdict } from '../lib/gate.ts'
 /** Files of each package that always run in a page; `--full` runs all that can. */
 const SAMPLE: Readonly<Record<string, readonly string[]>> = {
   core: ['clock', 'events', 'learner', 'linear-algebra', 'progress', 'restore', 'rng', 'safetensors', 'snapshot'],
-  tensor: ['backends', 'differentiate', 'empty-axes', 'files', 'leaks', 'losses', 'lower', 'optimizers'],
+  tensor: ['backends', 'differentiate', 'empty-axes', 'files', 'leaks', 'losses', 'lower', 'optimizers', 'webgpu'],
   market: ['backtest', 'bars', 'indicators', 'metrics', 'scaler', 'splits'],
   report: ['charts', 'downsample'],
   regimes: ['change-points', 'kernels', 'live-detectors', 'route'],

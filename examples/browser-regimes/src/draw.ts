@@ -81,7 +81,7 @@ export function drawBelief(canvas: HTMLCanvasElement, stream: Stream): void {
     to.fillText(text, width - 44, at)
 }
 
-/** The colour of a regime, the worst first. */
+/** The colour of a regime, the most volatile first. */
 export function regimeColour(regime: number): string {
   return colour(`--regime-${regime}`)
 }

@@ -48,8 +48,8 @@ export async function practise(onProgress: (share: number) => void): Promise<Met
     bound: 10,
   })
   const family = regimeReturns({ market, volatility: 0.4, shots: SHOTS, lags: LAGS })
-  const { model } = await metaTrain(learner, sampleFamily(family, { seed: 'practice', tasks: 120 }), {
-    iterations: 200,
+  const { model } = await metaTrain(learner, sampleFamily(family, { seed: 'practice', tasks: 60 }), {
+    iterations: 120,
     tasksPerBatch: 8,
     rate: 3e-3,
     seed: 1,

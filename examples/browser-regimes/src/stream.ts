@@ -1,9 +1,10 @@
 import { simulate } from '@regimen/market'
-import { fitBarRegimes, labelStates, onlineBarRegimes } from '@regimen/regimes'
+import { fitBarRegimes, onlineBarRegimes } from '@regimen/regimes'
 
 /** Bars of the past, on which the regimes are fitted before the stream begins. */
-const PAST = 1000
-const REGIMES = 3
+const PAST = 800
+/** From the most volatile to the calmest. */
+const NAMES = ['wild', 'lively', 'calm']
 
 /** A market that streams, and the detector that follows it. */
 export interface Stream {
@@ -22,7 +23,7 @@ export interface Stream {
 
 /** Simulates a market, fits regimes to its past, and follows it from there, one bar at a time and never ahead. */
 export function openStream(seed: string): Stream {
-  const { bars } = simulate('equity-daily', { bars: 12_000, seed })
+  const { bars } = simulate('equity-daily', { bars: 6000, seed })
   const { open, high, low, close } = bars
   const past = {
     open: open.slice(0, PAST),
@@ -30,7 +31,9 @@ export function openStream(seed: string): Stream {
     low: low.slice(0, PAST),
     close: close.slice(0, PAST),
   }
-  const model = fitBarRegimes(past, { regimes: REGIMES, restarts: 2, maxIterations: 40 })
+  const model = fitBarRegimes(past, { regimes: NAMES.length, restarts: 2, maxIterations: 40 })
+  const scale = model.scale.data
+  const order = NAMES.map((_, i) => i).sort((a, b) => scale[b]! - scale[a]!)
   const detector = onlineBarRegimes.open({ model })
   const closes: number[] = []
   const returns: number[] = []
@@ -40,7 +43,7 @@ export function openStream(seed: string): Stream {
     const t = closes.length
     if (t >= close.length) return false
     detector.update({ open: open[t]!, high: high[t]!, low: low[t]!, close: close[t]! })
-    const belief = detector.filtered.slice()
+    const belief = Float64Array.from(order, (regime) => detector.filtered[regime]!)
     closes.push(close[t]!)
     returns.push(t > 0 ? Math.log(close[t]! / close[t - 1]!) : 0)
     beliefs.push(belief)
@@ -48,10 +51,5 @@ export function openStream(seed: string): Stream {
     return true
   }
   while (closes.length < PAST) next()
-  return { close: closes, returns, beliefs, regimes, names: nameRegimes(model.drift.data, model.scale.data), next }
-}
-
-function nameRegimes(drift: Float64Array, scale: Float64Array): string[] {
-  const states = Array.from(drift, (mean, i) => ({ mean, deviation: scale[i]! }))
-  return labelStates(states).map(({ trend, volatility }) => `${trend}, ${volatility === 'low' ? 'calm' : 'volatile'}`)
+  return { close: closes, returns, beliefs, regimes, names: NAMES, next }
 }

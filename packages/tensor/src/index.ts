@@ -1,5 +1,6 @@
 export { useBackend } from './backends.ts'
 export { compile } from './compile/compile.ts'
+export { disposeArrays, fetchArrays } from './device-trees.ts'
 export { addTaskAxis, hessianVectorProduct, perSampleGradients, valueAndGradient } from './differentiate.ts'
 export {
   paramsFromSafetensors,
@@ -46,7 +47,9 @@ export type { Buckets } from './compile/buckets.ts'
 export type { DeviceReport } from './compile/choose-device.ts'
 export type { Compiled, CompileOptions, Explanation } from './compile/compile.ts'
 export type { PassReport } from './compile/passes/passes.ts'
+export type { DeviceArray } from './compile/runtime/device-array.ts'
 export type { DeviceName } from './compile/runtime/runtime.ts'
+export type { FetchedArrays } from './device-trees.ts'
 export type { ValueAndGradient } from './differentiate.ts'
 export type { Arrays, Tensors } from './files.ts'
 export type {
@@ -86,4 +89,4 @@ export type {
   WarmupOptions,
 } from './schedules.ts'
 export type { EpochReport, TrainCheckpoint, TrainData, TrainOptions, TrainResult } from './train.ts'
-export type { Fed, Fetched, FlatTree, Structure, TensorDtype, TensorLeaf } from './tree.ts'
+export type { Fed, Fetched, FlatTree, Kept, Structure, TensorDtype, TensorLeaf } from './tree.ts'

@@ -1,5 +1,6 @@
 import { type ArrayLeaf, RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
+import { DeviceArray } from './compile/runtime/device-array.ts'
 
 /** Element types that a compiled function may read and write. */
 export type TensorDtype = 'float32' | 'int32' | 'bool'
@@ -8,15 +9,18 @@ export type TensorDtype = 'float32' | 'int32' | 'bool'
 export type TensorLeaf = ArrayLeaf<TensorDtype>
 
 /**
- * What may be passed where a function takes a `T`: the tensor itself, an {@link ArrayLeaf}, a typed array (one axis), or
- * a number (no axis). Trees keep their shape.
+ * What may be passed where a function takes a `T`: the tensor itself, an {@link ArrayLeaf}, a {@link DeviceArray} that a call
+ * returned, a typed array (one axis), or a number (no axis). Trees keep their shape.
  */
 export type Fed<T> = T extends tf.Tensor
-  ? tf.Tensor | ArrayLeaf | Float32Array | Int32Array | Uint8Array | number
+  ? tf.Tensor | ArrayLeaf | DeviceArray | Float32Array | Int32Array | Uint8Array | number
   : { [K in keyof T]: Fed<T[K]> }
 
 /** What comes back where a function returns a `T`: every tensor as plain numbers with their shape. */
 export type Fetched<T> = T extends tf.Tensor ? TensorLeaf : { [K in keyof T]: Fetched<T[K]> }
+
+/** What comes back with `outputs: 'device'`: every tensor as an array that stays where it was computed. */
+export type Kept<T> = T extends tf.Tensor ? DeviceArray : { [K in keyof T]: Kept<T[K]> }
 
 /** The arrangement of a tree: where its leaves are, by number, and the values that are no leaves. */
 export type Structure =
@@ -125,8 +129,8 @@ export function mapTree<T, Leaf = tf.Tensor>(
 }
 
 /** True for what counts as a leaf: a tensor, or plain numbers with dtype and shape. */
-export function isTensorLeaf(value: unknown): value is tf.Tensor | ArrayLeaf {
-  return value instanceof tf.Tensor || isArrayLeaf(value)
+export function isTensorLeaf(value: unknown): value is tf.Tensor | ArrayLeaf | DeviceArray {
+  return value instanceof tf.Tensor || value instanceof DeviceArray || isArrayLeaf(value)
 }
 
 /** True for `{ dtype, shape, data }` with a typed array as data. */

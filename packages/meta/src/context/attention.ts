@@ -8,20 +8,26 @@ export type BlockParams = {
   /** [width, width + hidden]: what a token asks for, and its feed-forward part. */
   readonly ask: tf.Tensor
   readonly askBias: tf.Tensor
-  /** [width, 2 · width]: keys and values. A bias of keys would change nothing, one of values the output's can take over. */
+  /** [width, 2 · width]: keys of all heads, then values. A bias of keys would change nothing, one of values the output's can take over. */
   readonly remember: tf.Tensor
   /** [width + hidden, width] */
   readonly output: tf.Tensor
   readonly outputBias: tf.Tensor
 }
 
-/** One transformer block whose keys and values may come from other tokens than its queries. */
+/** Keys [T, heads, width / heads, n], as the product wants them and already scaled, and values [T, heads, n, width / heads]. */
+export type Remembered = { readonly keys: tf.Tensor; readonly values: tf.Tensor }
+
+/**
+ * One transformer block whose keys and values may come from other tokens than its queries. Tokens are rows, [T · n, width], which
+ * keeps every product a plain one: for a handful of samples the number of operations is what takes the time.
+ */
 export interface AttentionBlock {
   init(rng: Rng): Weights
-  /** Keys and values of tokens [T, n, width]: [T, 2, heads, n, width / heads]. */
-  remember(params: BlockParams, tokens: tf.Tensor): tf.Tensor
-  /** Tokens [T, m, width] after they have looked at what is remembered; `bias` broadcasts over the scores [T, heads, m, n]. */
-  look(params: BlockParams, tokens: tf.Tensor, memory: tf.Tensor, bias: tf.Tensor): tf.Tensor
+  /** What tokens offer to those that look at them. */
+  remember(params: BlockParams, tokens: tf.Tensor, tasks: number): Remembered
+  /** Tokens after they have looked at what is remembered; `bias` broadcasts over the scores [T, heads, m, n]. */
+  look(params: BlockParams, tokens: tf.Tensor, memory: Remembered, bias: tf.Tensor): tf.Tensor
 }
 
 /**
@@ -38,21 +44,22 @@ export function attentionBlock(width: number, heads: number, hidden: number): At
       output: initialize('glorotUniform', [width + hidden, width], rng.split('output')),
       outputBias: initialize('zeros', [width], rng),
     }),
-    remember({ remember }, tokens) {
-      const [tasks, n] = tokens.shape as [number, number]
-      const both = product(rootMeanSquareNorm(tokens), remember)
-      return tf.transpose(tf.reshape(both, [tasks, n, 2, heads, size]), [0, 2, 3, 1, 4])
+    remember({ remember }, tokens, tasks) {
+      const both = tf.matMul(rootMeanSquareNorm(tokens), remember)
+      const [keys, values] = tf.split(tf.reshape(both, [tasks, -1, 2 * heads, size]), 2, 2)
+      return {
+        keys: tf.mul(tf.transpose(keys!, [0, 2, 3, 1]), 1 / Math.sqrt(size)),
+        values: tf.transpose(values!, [0, 2, 1, 3]),
+      }
     },
-    look({ ask, askBias, output, outputBias }, tokens, memory, bias) {
-      const [tasks, m] = tokens.shape as [number, number]
-      const asked = tf.add(product(rootMeanSquareNorm(tokens), ask), askBias)
-      const [question, inner] = tf.split(asked, [width, hidden], -1)
-      const queries = tf.transpose(tf.reshape(question!, [tasks, m, heads, size]), [0, 2, 1, 3])
-      const [keys, values] = tf.unstack(memory, 1)
-      const scores = tf.mul(tf.matMul(queries, keys!, false, true), 1 / Math.sqrt(size))
-      const mixed = tf.matMul(tf.softmax(tf.add(scores, bias)), values!)
+    look({ ask, askBias, output, outputBias }, tokens, { keys, values }, bias) {
+      const asked = tf.add(tf.matMul(rootMeanSquareNorm(tokens), ask), askBias)
+      const [question, inner] = tf.split(asked, [width, hidden], 1)
+      const queries = tf.transpose(tf.reshape(question!, [keys.shape[0]!, -1, heads, size]), [0, 2, 1, 3])
+      const mixed = tf.matMul(tf.softmax(tf.add(tf.matMul(queries, keys), bias)), values)
       const attended = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), tokens.shape)
-      return tf.add(tokens, tf.add(product(tf.concat([attended, tf.relu(inner!)], -1), output), outputBias))
+      const both = tf.concat([attended, tf.relu(inner!)], 1)
+      return tf.add(tokens, tf.add(tf.matMul(both, output), outputBias))
     },
   }
 }
@@ -70,8 +77,3 @@ export function logWeights(weights: tf.Tensor): tf.Tensor {
 
 // Finite rather than infinite: the difference to the maximum stays a number in every kernel, and exp makes it zero.
 const UNSEEN = 1e9
-
-function product(x: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
-  const [inputs, outputs] = kernel.shape as [number, number]
-  return tf.reshape(tf.matMul(tf.reshape(x, [-1, inputs]), kernel), [...x.shape.slice(0, -1), outputs])
-}

@@ -1,11 +1,11 @@
 import { check, describe } from '@regimen/core'
-import { type DenseParams, dense, flattenTree, type TensorTree } from '@regimen/tensor'
+import { type DenseParams, dense, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
-import { readChanges, type StatisticChange, type StatisticUpdates } from '../statistics.ts'
-import { attentionBlock, type BlockParams, logWeights, rootMeanSquareNorm } from './attention.ts'
-import { onePass } from './one-pass.ts'
+import { attentionBlock, type BlockParams, logWeights, type Remembered, rootMeanSquareNorm } from './attention.ts'
+import { onePass, type ReadPass } from './one-pass.ts'
 import { checkCounts, checkVectors, readAnswers, type TargetOptions, toldTargets, weightsOf } from './sets.ts'
+import { encode, firstPass, laterPass, type Moments, type TaskPass } from './task-norm.ts'
 
 /** Options of {@link inContext}. */
 export interface InContextOptions extends TargetOptions {
@@ -42,9 +42,11 @@ interface InContextParams {
 /** What a task owns. */
 interface Context {
   /** Keys and values of the support, block by block. */
-  readonly layers: readonly tf.Tensor[]
+  readonly layers: readonly Remembered[]
   /** Logarithms of the samples' weights, [T, 1, 1, n]. */
   readonly bias: tf.Tensor
+  /** What the support measured for task normalization, where the encoder has it. */
+  readonly moments?: readonly Moments[]
   /** For votes: last tokens as keys [T, n, width], and who votes for what [T, n, ways]. */
   readonly ballot?: { readonly keys: tf.Tensor; readonly labels: tf.Tensor }
 }
@@ -96,24 +98,24 @@ export function inContext(options: InContextOptions): MetaLearner {
   const head = dense({ inputs: width, outputs: vote ? width : answers.outputs })
   const block = attentionBlock(width, heads, hidden)
 
-  const embed = (params: InContextParams, x: tf.Tensor, changes?: StatisticChange[]): tf.Tensor => {
-    let features = x
-    if (encoder && params.encoder) {
-      const updates: StatisticUpdates = []
-      features = encoder.apply(params.encoder, x, { tasks: true, training: changes !== undefined, updates })
-      const { leaves } = flattenTree<tf.Tensor>(params.encoder)
-      changes?.push(...readChanges(leaves, leaves, updates))
-    }
+  /** Tokens as rows, [T · n, width]. */
+  const embed = (params: InContextParams, x: tf.Tensor, pass: ReadPass, task: TaskPass): tf.Tensor => {
+    const features = encoder && params.encoder ? encode(encoder, params.encoder, x, { ...pass, task }) : x
     checkVectors(where, features, inputs)
-    return sample.apply(params.sample, features)
+    return sample.apply(params.sample, tf.reshape(features, [-1, inputs]))
   }
-  const read = (params: InContextParams, set: SetTensors, changes?: StatisticChange[]): Context => {
+  const read = (params: InContextParams, set: SetTensors, pass: ReadPass): Context => {
     const told = toldTargets(where, answers, set.y)
+    const [tasks, n] = told.shape as [number, number]
     const bias = tf.expandDims(tf.expandDims(logWeights(weightsOf(set)), 1), 1)
-    let tokens = tf.add(embed(params, set.x, changes), target.apply(params.target, told))
-    const remembered: tf.Tensor[] = []
+    const task = firstPass(set)
+    let tokens = tf.add(
+      embed(params, set.x, pass, task),
+      target.apply(params.target, tf.reshape(told, [-1, answers.told])),
+    )
+    const remembered: Remembered[] = []
     params.blocks.forEach((p, i) => {
-      const memory = block.remember(p, tokens)
+      const memory = block.remember(p, tokens, tasks)
       remembered.push(memory)
       // Nothing looks at the tokens after the last block unless they vote.
       if (vote || i < layers - 1) tokens = block.look(p, tokens, memory, bias)
@@ -121,15 +123,17 @@ export function inContext(options: InContextOptions): MetaLearner {
     return {
       layers: remembered,
       bias,
-      ...(vote ? { ballot: { keys: rootMeanSquareNorm(tokens), labels: told } } : {}),
+      ...(task.taken.length > 0 ? { moments: task.taken } : {}),
+      ...(vote ? { ballot: { keys: tf.reshape(rootMeanSquareNorm(tokens), [tasks, n, width]), labels: told } } : {}),
     }
   }
-  const answer = (params: InContextParams, own: Context, x: tf.Tensor, changes?: StatisticChange[]): tf.Tensor => {
-    let tokens = tf.add(embed(params, x, changes), params.unknown)
+  const answer = (params: InContextParams, own: Context, x: tf.Tensor, pass: ReadPass): tf.Tensor => {
+    let tokens = tf.add(embed(params, x, pass, laterPass(own.moments)), params.unknown)
     params.blocks.forEach((p, i) => {
       tokens = block.look(p, tokens, own.layers[i]!, own.bias)
     })
-    const last = head.apply(params.head, rootMeanSquareNorm(tokens))
+    const flat = head.apply(params.head, rootMeanSquareNorm(tokens))
+    const last = tf.reshape(flat, [...x.shape.slice(0, 2), -1])
     if (!own.ballot) return last
     const scores = tf.mul(tf.matMul(last, own.ballot.keys, false, true), 1 / Math.sqrt(width))
     const ballots = tf.softmax(tf.add(scores, tf.squeeze(own.bias, [1])))
@@ -147,10 +151,7 @@ export function inContext(options: InContextOptions): MetaLearner {
       blocks: Array.from({ length: layers }, (_, i) => block.init(rng.split('block').split(i))),
       head: head.init(rng.split('head')),
     }),
-    read: (params, set, { changes }) =>
-      read(params as unknown as InContextParams, set, changes) as unknown as TensorTree,
-    answer: (params, own, x, { changes }) =>
-      answer(params as unknown as InContextParams, own as unknown as Context, x, changes),
-    statistics: 'encoder',
+    read: (params, set, pass) => read(params as unknown as InContextParams, set, pass) as unknown as TensorTree,
+    answer: (params, own, x, pass) => answer(params as unknown as InContextParams, own as unknown as Context, x, pass),
   })
 }

@@ -1,15 +1,15 @@
 import type { Rng } from '@regimen/core'
-import { type TensorTree, valueAndGradient } from '@regimen/tensor'
+import { flattenTree, type TensorTree, valueAndGradient } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from '../gradient/inner-loop.ts'
 import type { MetaLearner, SetTensors, Weights } from '../learner.ts'
-import { moveStatistics, type StatisticChange } from '../statistics.ts'
+import { moveStatistics, readChanges, type StatisticUpdates } from '../statistics.ts'
 import { type Answers, withTaskAxis } from './sets.ts'
 
 /** How one pass is to go. */
 export interface ReadPass {
   /** Absent outside of training: takes how running statistics would move. */
-  readonly changes?: StatisticChange[]
+  readonly updates?: StatisticUpdates
 }
 
 /** A learner that reads the support once and needs no gradient to adapt. Everything it handles has the task axis. */
@@ -24,13 +24,11 @@ export interface OnePass {
   answer(params: TensorTree, own: TensorTree, x: tf.Tensor, pass: ReadPass): tf.Tensor
   /** Takes more samples in; `keep` is the share of weight that earlier ones retain. */
   absorb?(params: TensorTree, own: TensorTree, set: SetTensors, keep: tf.Tensor): TensorTree
-  /** Name of the part of the parameters whose running statistics `changes` are about. */
-  readonly statistics?: string
 }
 
 /** Makes a {@link MetaLearner} of a reader: the meta-gradient is that of the query loss after one pass over the support. */
 export function onePass(reader: OnePass): MetaLearner {
-  const { id, answers, config, statistics } = reader
+  const { id, answers, config } = reader
   const { ways, loss } = answers
   return {
     id,
@@ -43,14 +41,11 @@ export function onePass(reader: OnePass): MetaLearner {
     controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: true }),
     metaGradient(params, { support, query }) {
       const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
-        const changes: StatisticChange[] = []
-        const own = reader.read(tree, support, { changes })
-        const judged = loss(reader.answer(tree, own, query.x, { changes }), query.y, lossOptions(query, false))
-        const moved =
-          statistics && changes.length > 0
-            ? moveStatistics((tree as { readonly [part: string]: TensorTree })[statistics]!, changes, statistics)
-            : {}
-        return [judged, moved] as const
+        const updates: StatisticUpdates = []
+        const own = reader.read(tree, support, { updates })
+        const judged = loss(reader.answer(tree, own, query.x, { updates }), query.y, lossOptions(query, false))
+        const { leaves } = flattenTree<tf.Tensor>(tree)
+        return [judged, moveStatistics(tree, readChanges(leaves, leaves, updates))] as const
       }, params)
       return { loss: value, gradient, bounded: tf.scalar(0), statistics: aux }
     },

@@ -9,9 +9,11 @@ import {
   unflattenTree,
 } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
-import { onePass } from '../context/one-pass.ts'
+import { onePass, type ReadPass } from '../context/one-pass.ts'
 import { checkCounts, checkVectors, readAnswers, type TargetOptions, toldTargets, weightsOf } from '../context/sets.ts'
+import { encode, firstPass } from '../context/task-norm.ts'
 import type { MetaLearner, MetaNet, SetTensors, Weights } from '../learner.ts'
+import type { StatisticUpdates } from '../statistics.ts'
 
 /** Options of {@link hypernetwork}. */
 export interface HypernetworkOptions extends TargetOptions {
@@ -68,8 +70,9 @@ export function hypernetwork(options: HypernetworkOptions): MetaLearner {
   const chosen = (path: string): boolean => generates === '' || path === generates || path.startsWith(`${generates}.`)
   const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
-  const read = (params: HyperParams, set: SetTensors): { [path: string]: tf.Tensor } => {
-    const x = encoder && params.encoder ? encoder.apply(params.encoder, set.x, { tasks: true }) : set.x
+  const read = (params: HyperParams, set: SetTensors, pass: ReadPass): { [path: string]: tf.Tensor } => {
+    const x =
+      encoder && params.encoder ? encode(encoder, params.encoder, set.x, { ...pass, task: firstPass(set) }) : set.x
     checkVectors(where, x, inputs)
     const seen = reader.apply(params.reader, tf.concat([x, toldTargets(where, answers, set.y)], -1))
     const weights = tf.expandDims(weightsOf(set), 1)
@@ -87,14 +90,27 @@ export function hypernetwork(options: HypernetworkOptions): MetaLearner {
       wanted.map(({ leaf, path }, i) => [path, tf.add(tf.reshape(parts[i]!, [-1, ...leaf.shape]), leaf)]),
     )
   }
-  const answer = (params: HyperParams, own: { readonly [path: string]: tf.Tensor }, x: tf.Tensor): tf.Tensor => {
+  const answer = (
+    params: HyperParams,
+    own: { readonly [path: string]: tf.Tensor },
+    x: tf.Tensor,
+    { updates }: ReadPass,
+  ): tf.Tensor => {
     const { leaves, paths, structure } = flattenTree<tf.Tensor>(params.net)
     const tasks = x.shape[0]!
     // Nets want either all parameters with the task axis or none.
     const all = leaves.map(
       (leaf, i) => own[paths[i]!] ?? tf.add(tf.expandDims(leaf, 0), tf.zeros([tasks, ...leaf.shape.map(() => 1)])),
     )
-    return net.apply(unflattenTree(structure, all) as TensorTree, x, { tasks: true })
+    const changes: StatisticUpdates = []
+    const y = net.apply(unflattenTree(structure, all) as TensorTree, x, {
+      tasks: true,
+      training: updates !== undefined,
+      updates: changes,
+    })
+    // Statistics are those of the shared parameters, mean over the tasks.
+    for (const [old, next] of changes) updates?.push([leaves[all.indexOf(old)]!, tf.mean(next, 0)])
+    return y
   }
   return onePass({
     id: where,
@@ -114,8 +130,8 @@ export function hypernetwork(options: HypernetworkOptions): MetaLearner {
         generator: { kernel },
       }
     },
-    read: (params, set) => read(params as unknown as HyperParams, set),
-    answer: (params, own, x) =>
-      answer(params as unknown as HyperParams, own as { readonly [path: string]: tf.Tensor }, x),
+    read: (params, set, pass) => read(params as unknown as HyperParams, set, pass),
+    answer: (params, own, x, pass) =>
+      answer(params as unknown as HyperParams, own as { readonly [path: string]: tf.Tensor }, x, pass),
   })
 }

@@ -1,6 +1,7 @@
 import { RegimenError, systemClock } from '@regimen/core'
 import { packArrays } from './pack.ts'
 import type { Program } from './program.ts'
+import { DeviceArray } from './runtime/device-array.ts'
 import { asDeviceError } from './runtime/device-error.ts'
 import type { DeviceName, Runtime, RuntimeArray, Session } from './runtime/runtime.ts'
 
@@ -50,7 +51,10 @@ export async function openOnly(candidate: Candidate): Promise<Opened> {
  * Runs the graph on every device, with the call's own inputs, and keeps the fastest. The first is the CPU, which must
  * work; another that fails in any way is passed over.
  */
-export async function openFastest(candidates: readonly Candidate[], inputs: readonly RuntimeArray[]): Promise<Opened> {
+export async function openFastest(
+  candidates: readonly Candidate[],
+  inputs: readonly (RuntimeArray | DeviceArray)[],
+): Promise<Opened> {
   const milliseconds: Partial<Record<DeviceName, number>> = {}
   const failures: string[] = []
   let best: { candidate: Candidate; session: Session; time: number } | undefined
@@ -84,17 +88,29 @@ export async function openFastest(candidates: readonly Candidate[], inputs: read
 }
 
 /** Milliseconds of a call: the best of several, because other work only ever slows a call down. */
-async function measure(session: Session, program: Program, inputs: readonly RuntimeArray[]): Promise<number> {
+async function measure(
+  session: Session,
+  program: Program,
+  inputs: readonly (RuntimeArray | DeviceArray)[],
+): Promise<number> {
   const packed = packArrays(inputs, program.packing.inputs, new Float32Array(program.buffer.length))
-  await session.run(packed)
+  const call = async (): Promise<void> => finish(await session.run(packed))
+  await call()
   const began = systemClock.monotonic()
   let best = Number.POSITIVE_INFINITY
   for (let run = 0; run < MEASURE_RUNS; run++) {
     const started = systemClock.monotonic()
-    await session.run(packed)
+    await call()
     const ended = systemClock.monotonic()
     best = Math.min(best, ended - started)
     if (ended - began > MEASURE_MS) break
   }
   return best
+}
+
+/** Waits until the numbers are there: a card that keeps them answers before it has computed them. */
+async function finish(results: readonly (RuntimeArray | DeviceArray)[]): Promise<void> {
+  const kept = results.filter((result) => result instanceof DeviceArray)
+  await kept[0]?.data()
+  for (const result of kept) result.dispose()
 }

@@ -1,5 +1,5 @@
 import { check, createRng, describe, type RngState } from '@regimen/core'
-import type { Fed, Fetched } from '../tree.ts'
+import type { Fed, Fetched, Kept } from '../tree.ts'
 import type { Buckets } from './buckets.ts'
 import type { DeviceReport } from './choose-device.ts'
 import { Compiler } from './compiler.ts'
@@ -36,8 +36,12 @@ export interface CompileOptions {
   cache?: string
   /** `eager` runs the function with plain tfjs, for debugging. @default 'compiled' */
   execution?: 'compiled' | 'eager'
-  /** `tensors` returns tf tensors, which the caller disposes. @default 'arrays' */
-  outputs?: 'arrays' | 'tensors'
+  /**
+   * `arrays` returns plain numbers, `tensors` tf tensors, which the caller disposes. `device` leaves results where they
+   * were computed, as {@link DeviceArray}s: for parameters and optimizer state that go into the next step on a card.
+   * @default 'arrays'
+   */
+  outputs?: 'arrays' | 'tensors' | 'device'
 }
 
 /** What {@link Compiled.explain} tells about one form of arguments. */
@@ -110,6 +114,10 @@ export function compile<Args extends readonly unknown[], R>(
 ): Compiled<Args, R>
 export function compile<Args extends readonly unknown[], R>(
   fn: (...args: Args) => R,
+  options: CompileOptions & { outputs: 'device' },
+): Compiled<Args, Kept<R>>
+export function compile<Args extends readonly unknown[], R>(
+  fn: (...args: Args) => R,
   options?: CompileOptions,
 ): Compiled<Args, Fetched<R>>
 export function compile<Args extends readonly unknown[], R>(
@@ -137,6 +145,12 @@ function validate(fn: unknown, options: CompileOptions): void {
   const where = 'tensor/compile'
   check(typeof fn === 'function', where, () => `the first argument must be a function, got ${describe(fn)}.`)
   check(DEVICES.includes(device), where, () => `device must be one of ${DEVICES.join(', ')}, got ${describe(device)}.`)
+  check(
+    options.outputs !== 'device' || options.buckets === undefined,
+    where,
+    () => "outputs: 'device' cannot be padded to buckets.",
+    'Leave out one of the two.',
+  )
   const whole = (name: string, value: number, high: number): void =>
     check(
       Number.isInteger(value) && value >= 1 && value <= high,

@@ -2,15 +2,17 @@ import { check, createRng, RegimenError, type Rng, systemClock } from '@regimen/
 import * as tf from '@tensorflow/tfjs-core'
 import { withOwnGradients } from '../gradients/higher-order.ts'
 import { makeNoise, withNoise } from '../random.ts'
-import { flattenTree, type TensorLeaf, unflattenTree } from '../tree.ts'
+import { type TensorLeaf, unflattenTree } from '../tree.ts'
 import { crop, type Padding, pad, planPadding } from './buckets.ts'
 import { type Candidate, type Opened, openFastest, openOnly } from './choose-device.ts'
 import type { CompileOptions, Explanation } from './compile.ts'
 import { openDiskCache } from './disk-cache.ts'
+import { announceMissing, runEagerly, runtimeName } from './eager.ts'
 import { packArrays, unpackArrays } from './pack.ts'
 import { exportModel, type Program, writeProgram } from './program.ts'
+import { DeviceArray } from './runtime/device-array.ts'
 import { asDeviceError, deviceError } from './runtime/device-error.ts'
-import { findRuntime, isNode } from './runtime/onnxruntime.ts'
+import { findRuntime } from './runtime/onnxruntime.ts'
 import type { DeviceName, Runtime, RuntimeArray, Session } from './runtime/runtime.ts'
 import { type InputLeaf, type Numbers, readArguments, type Signature, signatureOf, zeros } from './signature.ts'
 import { openTracer, type Trace } from './trace.ts'
@@ -38,6 +40,8 @@ export class Compiler {
   rng: Rng
   readonly #fn: (...args: never[]) => unknown
   readonly #options: CompileOptions
+  /** Whether results stay on the device. Borders are not packed then, so that arrays there can enter one by one. */
+  readonly #keeps: boolean
   readonly #maxSignatures: number
   readonly #maxSessions: number
   /** In order of last use, oldest first. */
@@ -47,6 +51,7 @@ export class Compiler {
   constructor(fn: (...args: never[]) => unknown, options: CompileOptions) {
     this.#fn = fn
     this.#options = options
+    this.#keeps = options.outputs === 'device'
     this.#maxSignatures = options.maxSignatures ?? 16
     this.#maxSessions = options.maxSessions ?? 8
     this.rng = createRng(options.seed ?? 0)
@@ -56,13 +61,17 @@ export class Compiler {
     this.#refuseDisposed()
     const { key, leaves } = readArguments(args)
     const padding = this.#options.buckets && this.#padding(args, key, leaves)
-    const inputs = await readLeaves(leaves)
-    if (padding)
-      inputs.forEach((array, i) => {
-        inputs[i] = pad(array, padding.shapes[i]!)
-      })
     const runtimes = await this.#runtimes()
-    if (!runtimes) return this.#eagerly(args, inputs, padding)
+    // Arrays on the card stay there where the graph takes them one by one.
+    const stays = ({ data }: InputLeaf): boolean => this.#keeps && runtimes !== undefined && data instanceof DeviceArray
+    const read = await readLeaves(leaves.filter((leaf) => !stays(leaf)))
+    if (padding)
+      read.forEach((array, i) => {
+        read[i] = pad(array, padding.shapes[i]!)
+      })
+    if (!runtimes) return this.#eagerly(args, read, padding)
+    let next = 0
+    const inputs = leaves.map((leaf): Crossing => (stays(leaf) ? (leaf.data as DeviceArray) : read[next++]!))
     const plan = await this.#planFor(args, key, padding, runtimes)
     for (const spec of plan.trace.noise) {
       inputs.push({ dtype: 'float32', shape: spec.shape, data: makeNoise(spec, this.rng) })
@@ -70,22 +79,25 @@ export class Compiler {
     plan.running++
     try {
       const results = await this.#run(plan, runtimes, inputs)
+      if (this.#keeps) return unflattenTree(plan.trace.structure, results)
+      const arrays = results as RuntimeArray[]
       if (padding)
-        results.forEach((array, i) => {
-          results[i] = crop(array, padding, plan.trace.outputPaths[i]!)
+        arrays.forEach((array, i) => {
+          arrays[i] = crop(array, padding, plan.trace.outputPaths[i]!)
         })
-      return unflattenTree(plan.trace.structure, this.#fetched(results))
+      return unflattenTree(plan.trace.structure, this.#fetched(arrays))
     } finally {
       plan.running--
     }
   }
 
-  async #run(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<RuntimeArray[]> {
+  async #run(plan: Plan, runtimes: Runtimes, inputs: readonly Crossing[]): Promise<Crossing[]> {
     const { session, candidate } = await this.#open(plan, runtimes, inputs)
     const { device, packing, buffer: own } = candidate.program
     const buffer = plan.running > 1 ? new Float32Array(own.length) : own
     try {
-      return unpackArrays(await session.run(packArrays(inputs, packing.inputs, buffer)), packing.outputs)
+      const results = await session.run(packArrays(inputs, packing.inputs, buffer))
+      return packing.outputs ? unpackArrays(results as RuntimeArray[], packing.outputs) : results
     } catch (cause) {
       const error = asDeviceError(cause, device)
       const code = error instanceof RegimenError ? error.code : ''
@@ -210,7 +222,7 @@ export class Compiler {
     const started = systemClock.monotonic()
     const trace = tracer.trace(this.#fn, signature)
     const traced = systemClock.monotonic() - started
-    const programs = [...runtimes.keys()].map((device) => writeProgram(trace, signature, device))
+    const programs = [...runtimes.keys()].map((device) => writeProgram(trace, signature, device, !this.#keeps))
     const [{ device, passes, milliseconds }] = programs as [Program]
     const { name, provider } = runtimes.get(device)!
     const explanation: Plan['explanation'] = {
@@ -230,7 +242,7 @@ export class Compiler {
   }
 
   /** The plan's session, started where none is open. */
-  #open(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<Opened> {
+  #open(plan: Plan, runtimes: Runtimes, inputs: readonly Crossing[]): Promise<Opened> {
     if (plan.session) return plan.session
     const session = this.#start(plan, runtimes, inputs)
     plan.session = session
@@ -240,7 +252,7 @@ export class Compiler {
     return session
   }
 
-  async #start(plan: Plan, runtimes: Runtimes, inputs: readonly RuntimeArray[]): Promise<Opened> {
+  async #start(plan: Plan, runtimes: Runtimes, inputs: readonly Crossing[]): Promise<Opened> {
     await this.#closeOldest()
     const { explanation } = plan
     const started = systemClock.monotonic()
@@ -260,7 +272,12 @@ export class Compiler {
   #candidate(plan: Plan, program: Program, runtime: Runtime): Candidate {
     const { rewrite = 'auto', threads = 1, cache } = this.#options
     const small = program.passes.at(-1)!.nodes < REWRITE_BELOW
-    const options = { ...program.names, threads, rewrite: rewrite === 'always' || (rewrite === 'auto' && small) }
+    const options = {
+      ...program.names,
+      threads,
+      keep: this.#keeps,
+      rewrite: rewrite === 'always' || (rewrite === 'auto' && small),
+    }
     const start = async (): Promise<Session> => {
       // What a card's provider writes is no graph that it could read again.
       if (cache === undefined || program.device !== 'cpu') return runtime.start(program.model, options)
@@ -312,7 +329,7 @@ export class Compiler {
     return results.map(({ data, shape, dtype }) => tf.tensor(data, [...shape], dtype))
   }
 
-  #eagerly(args: readonly unknown[], inputs: readonly RuntimeArray[], padding: Padding | undefined): unknown {
+  #eagerly(args: readonly unknown[], inputs: readonly RuntimeArray[], padding: Padding | undefined): Promise<unknown> {
     const { key } = readArguments(args)
     const signature = signatureOf(args, key, padding?.shapes)
     let next = 0
@@ -323,7 +340,7 @@ export class Compiler {
           tf.tensor(makeNoise(spec, this.rng), [...spec.shape], 'float32')
         return withNoise(draw, () => withOwnGradients(() => this.#fn(...(built as never[]))))
       },
-      this.#options.outputs === 'tensors',
+      this.#options.outputs,
       padding,
     )
   }
@@ -338,24 +355,8 @@ export class Compiler {
   }
 }
 
-/** Runs in a tidy and reads the results before it ends, so that eager calls leak nothing either. */
-function runEagerly(run: () => unknown, asTensors: boolean, padding: Padding | undefined): unknown {
-  tf.engine().startScope('compile')
-  let kept: tf.Tensor[] = []
-  try {
-    const { leaves, paths, structure } = flattenTree<tf.Tensor>(run())
-    const arrays = leaves.map((tensor, i) => {
-      const data = tensor.dataSync().slice() as Numbers
-      const array: RuntimeArray = { dtype: tensor.dtype as TensorLeaf['dtype'], shape: tensor.shape, data }
-      return padding ? crop(array, padding, paths[i]!) : array
-    })
-    if (!asTensors) return unflattenTree(structure, arrays)
-    kept = arrays.map(({ data, shape, dtype }) => tf.tensor(data, [...shape], dtype))
-    return unflattenTree(structure, kept)
-  } finally {
-    tf.engine().endScope(kept)
-  }
-}
+/** What enters or leaves a session. */
+type Crossing = RuntimeArray | DeviceArray
 
 async function readLeaves(leaves: readonly InputLeaf[]): Promise<RuntimeArray[]> {
   const arrays = new Array<RuntimeArray>(leaves.length)
@@ -368,23 +369,8 @@ async function readLeaves(leaves: readonly InputLeaf[]): Promise<RuntimeArray[]>
         hint: 'Leaves without numbers are for warmup only.',
       })
     }
-    const numbers = data instanceof tf.Tensor ? ((await data.data()) as Numbers) : data
+    const numbers = data instanceof tf.Tensor || data instanceof DeviceArray ? ((await data.data()) as Numbers) : data
     arrays[i] = { shape, dtype, data: numbers }
   }
   return arrays
-}
-
-let announced = false
-
-function announceMissing(): void {
-  if (announced) return
-  announced = true
-  const name = runtimeName()
-  console.warn(
-    `[tensor/compile] ${name} is not installed, so compiled functions run eagerly (slowly). npm install ${name}`,
-  )
-}
-
-function runtimeName(): string {
-  return isNode() ? 'onnxruntime-node' : 'onnxruntime-web'
 }

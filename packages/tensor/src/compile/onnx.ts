@@ -106,11 +106,13 @@ function writeTensor(body: Writer, name: string, value: Value): void {
   body.bytes(5, tensor.finish())
 }
 
+/** A negative dimension is one of any size. */
 function writeValueInfo(body: Writer, field: number, name: string, value: Value): void {
   const shape = new Writer(64)
   for (const dim of value.shape) {
     const dimension = new Writer(16)
-    dimension.int(1, dim)
+    if (dim < 0) dimension.string(2, 'n')
+    else dimension.int(1, dim)
     shape.bytes(1, dimension.finish())
   }
   const tensor = new Writer(64)

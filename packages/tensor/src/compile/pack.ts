@@ -1,4 +1,5 @@
 import { type Graph, type GraphNode, sizeOf, typedArray, type Value } from './graph.ts'
+import type { DeviceArray } from './runtime/device-array.ts'
 import type { RuntimeArray } from './runtime/runtime.ts'
 
 /** Larger arrays cross into the runtime by themselves: copying them costs more than the crossing. */
@@ -66,20 +67,21 @@ export function packNames(names: readonly string[], packed: Packed | undefined, 
 }
 
 /** Lays the small arrays end to end in `buffer`. */
-export function packArrays(
-  arrays: readonly RuntimeArray[],
+export function packArrays<T extends RuntimeArray | DeviceArray>(
+  arrays: readonly T[],
   packed: Packed | undefined,
   buffer: Float32Array,
-): readonly RuntimeArray[] {
+): readonly (T | RuntimeArray)[] {
   if (!packed) return arrays
-  const rest: RuntimeArray[] = [{ dtype: 'float32', shape: [packed.size], data: buffer }]
+  const rest: (T | RuntimeArray)[] = [{ dtype: 'float32', shape: [packed.size], data: buffer }]
   let offset = 0
   let next = 0
   for (let i = 0; i < arrays.length; i++) {
     const array = arrays[i]!
     if (packed.places[next] === i) {
-      buffer.set(array.data, offset)
-      offset += array.data.length
+      const data = array.data as RuntimeArray['data']
+      buffer.set(data, offset)
+      offset += data.length
       next++
     } else rest.push(array)
   }
@@ -87,8 +89,7 @@ export function packArrays(
 }
 
 /** Takes results apart again; every array owns its numbers. */
-export function unpackArrays(results: readonly RuntimeArray[], packed: Packed | undefined): RuntimeArray[] {
-  if (!packed) return [...results]
+export function unpackArrays(results: readonly RuntimeArray[], packed: Packed): RuntimeArray[] {
   const { data } = results[0]!
   const arrays: RuntimeArray[] = []
   let offset = 0

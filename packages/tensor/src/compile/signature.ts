@@ -1,6 +1,7 @@
 import { describe, RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
 import { isRecord, type TensorDtype } from '../tree.ts'
+import { DeviceArray } from './runtime/device-array.ts'
 
 export type Numbers = Float32Array | Int32Array | Uint8Array
 
@@ -29,7 +30,7 @@ export interface ReadArguments {
 export interface InputLeaf {
   shape: readonly number[]
   readonly dtype: TensorDtype
-  data: Numbers | tf.Tensor | undefined
+  data: Numbers | tf.Tensor | DeviceArray | undefined
 }
 
 /** Reads the arguments of a call. It runs at every call, so it builds no paths. */
@@ -106,6 +107,7 @@ function formOf(node: unknown): unknown {
 function readLeaf(node: unknown): InputLeaf | undefined {
   if (typeof node === 'number') return { shape: [], dtype: 'float32', data: Float32Array.of(node) }
   if (typeof node !== 'object' || node === null) return undefined
+  if (node instanceof DeviceArray) return { shape: node.shape, dtype: node.dtype, data: node }
   if (node instanceof Float32Array) return { shape: [node.length], dtype: 'float32', data: node }
   if (node instanceof Int32Array) return { shape: [node.length], dtype: 'int32', data: node }
   if (node instanceof Uint8Array) return { shape: [node.length], dtype: 'bool', data: node }

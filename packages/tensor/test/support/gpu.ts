@@ -44,7 +44,7 @@ export async function profileOnGpu(
     const results = await session.run(inputs.map(({ dtype, shape, data }) => ({ dtype, shape, data }) as RuntimeArray))
     await session.dispose()
     const [file] = readdirSync(directory)
-    return { results, ran: readProfile(readFileSync(join(directory, file!), 'utf8')) }
+    return { results: results as RuntimeArray[], ran: readProfile(readFileSync(join(directory, file!), 'utf8')) }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

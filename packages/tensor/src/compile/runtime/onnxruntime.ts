@@ -1,6 +1,8 @@
 import type * as Ort from 'onnxruntime-node'
 import type { TensorDtype } from '../../tree.ts'
 import type { Numbers } from '../signature.ts'
+import { DeviceArray, hostArray } from './device-array.ts'
+import { openReader, type Reader } from './reader.ts'
 import type { DeviceName, Runtime, RuntimeArray, Session, SessionOptions } from './runtime.ts'
 
 type OrtModule = typeof Ort
@@ -28,12 +30,12 @@ async function load(device: DeviceName): Promise<Runtime | undefined> {
       // A name in a variable keeps bundlers for browsers from following this import.
       const name = 'onnxruntime-node'
       const loaded = (await import(/* @vite-ignore */ name)) as OrtModule & { default?: OrtModule }
-      return open(loaded.default ?? loaded, name, device === 'gpu' ? 'webgpu' : device)
+      return open(loaded.default ?? loaded, name, device, device === 'gpu' ? 'webgpu' : device)
     }
     // Two builds: an app that computes on the CPU never loads the larger one.
     return device === 'cpu'
-      ? open((await import('onnxruntime-web/wasm')) as OrtModule, 'onnxruntime-web', 'wasm')
-      : open((await import('onnxruntime-web/webgpu')) as OrtModule, 'onnxruntime-web', 'webgpu')
+      ? open((await import('onnxruntime-web/wasm')) as OrtModule, 'onnxruntime-web', device, 'wasm')
+      : open((await import('onnxruntime-web/webgpu')) as OrtModule, 'onnxruntime-web', device, 'webgpu')
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
@@ -49,20 +51,28 @@ function isMissing(error: unknown): boolean {
   )
 }
 
-function open(ort: OrtModule, name: string, provider: string): Runtime {
+function open(ort: OrtModule, name: string, device: DeviceName, provider: string): Runtime {
   const version = ort.env.versions.common ?? ''
+  let reader: Promise<Reader> | undefined
   return {
     name: `${name} ${version}`,
     provider,
     start: async (model, options) => {
       if (name === 'onnxruntime-web') ort.env.wasm.numThreads = options.threads
-      const session = await ort.InferenceSession.create(model, sessionOptions(options, provider))
-      return new OrtSession(ort, session, options)
+      const keeps = options.keep === true && device === 'gpu'
+      const session = await ort.InferenceSession.create(model, sessionOptions(options, provider, keeps))
+      if (!keeps) return new OrtSession(ort, session, options, device, undefined)
+      reader ??= openReader(ort, isNode())
+      return new OrtSession(ort, session, options, device, await reader)
     },
   }
 }
 
-function sessionOptions(options: SessionOptions, provider: string): Ort.InferenceSession.SessionOptions {
+function sessionOptions(
+  options: SessionOptions,
+  provider: string,
+  keeps: boolean,
+): Ort.InferenceSession.SessionOptions {
   return {
     // What a provider lacks runs on the CPU.
     executionProviders: [provider],
@@ -73,6 +83,7 @@ function sessionOptions(options: SessionOptions, provider: string): Ort.Inferenc
     graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
     // What fails is thrown; the log would say it a second time.
     logSeverityLevel: 4,
+    ...(keeps ? { preferredOutputLocation: 'gpu-buffer' } : {}),
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
   }
@@ -82,25 +93,54 @@ class OrtSession implements Session {
   readonly #ort: OrtModule
   readonly #session: Ort.InferenceSession
   readonly #options: SessionOptions
+  readonly #device: DeviceName
+  readonly #reader: Reader | undefined
 
-  constructor(ort: OrtModule, session: Ort.InferenceSession, options: SessionOptions) {
+  constructor(
+    ort: OrtModule,
+    session: Ort.InferenceSession,
+    options: SessionOptions,
+    device: DeviceName,
+    reader: Reader | undefined,
+  ) {
     this.#ort = ort
     this.#session = session
     this.#options = options
+    this.#device = device
+    this.#reader = reader
   }
 
-  async run(inputs: readonly RuntimeArray[]): Promise<RuntimeArray[]> {
+  async run(inputs: readonly (RuntimeArray | DeviceArray)[]): Promise<(RuntimeArray | DeviceArray)[]> {
     const feeds: Record<string, Ort.Tensor> = {}
-    const { inputs: names, outputs } = this.#options
+    const { inputs: names, outputs, keep } = this.#options
     for (let i = 0; i < names.length; i++) {
-      const { dtype, data, shape } = inputs[i]!
+      const array = inputs[i]!
+      const { dtype, shape } = array
       // The tensor wraps the caller's array; nothing is copied.
-      feeds[names[i]!] = new this.#ort.Tensor(dtype, data as Float32Array, shape as number[])
+      if (!(array instanceof DeviceArray)) feeds[names[i]!] = this.#wrap(dtype, array.data, shape)
+      else if (array.device === 'gpu' && this.#device === 'gpu') feeds[names[i]!] = array.buffer.handle as Ort.Tensor
+      else feeds[names[i]!] = this.#wrap(dtype, await array.data(), shape)
     }
     const results = await this.#session.run(feeds)
     return outputs.map((name) => {
       const tensor = results[name]!
+      if (keep) return this.#kept(tensor)
       return { dtype: tensor.type as TensorDtype, shape: tensor.dims, data: tensor.data as Numbers }
+    })
+  }
+
+  #wrap(dtype: TensorDtype, data: Numbers, shape: readonly number[]): Ort.Tensor {
+    return new this.#ort.Tensor(dtype, data as Float32Array, shape as number[])
+  }
+
+  #kept(tensor: Ort.Tensor): DeviceArray {
+    const dtype = tensor.type as TensorDtype
+    if (tensor.location !== 'gpu-buffer') return hostArray(dtype, tensor.dims, tensor.data as Numbers)
+    const reader = this.#reader!
+    return new DeviceArray(dtype, tensor.dims, 'gpu', {
+      handle: tensor,
+      read: () => reader.read(tensor),
+      free: () => tensor.dispose(),
     })
   }
 

@@ -1,5 +1,6 @@
 import type { TensorDtype } from '../../tree.ts'
 import type { Numbers } from '../signature.ts'
+import type { DeviceArray } from './device-array.ts'
 
 /** What a graph runs on. `gpu` is WebGPU, on any card; `cuda` is NVIDIA's library, where the app has installed it. */
 export type DeviceName = 'cpu' | 'gpu' | 'cuda'
@@ -21,6 +22,8 @@ export interface SessionOptions {
   readonly threads: number
   /** Whether the runtime rewrites the graph on its own before it runs it: slow to start, faster to run. */
   readonly rewrite: boolean
+  /** Whether results stay on the device, as {@link DeviceArray}s. @default false */
+  readonly keep?: boolean
   /** File to which the runtime writes the graph as it optimized it. */
   readonly saveOptimized?: string
   /** File (without its ending) for the runtime's own profile; for tuning. */
@@ -36,6 +39,7 @@ export interface RuntimeArray {
 
 /** A graph that is ready to run. */
 export interface Session {
-  run(inputs: readonly RuntimeArray[]): Promise<RuntimeArray[]>
+  /** Results are {@link DeviceArray}s where the session keeps them, plain arrays elsewhere. */
+  run(inputs: readonly (RuntimeArray | DeviceArray)[]): Promise<(RuntimeArray | DeviceArray)[]>
   dispose(): Promise<void>
 }

@@ -1,0 +1,160 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createRng } from '@regimen/core'
+import { onGpu, useSoftwareVulkan } from '@regimen/testing/gpu'
+import * as tf from '@tensorflow/tfjs'
+import { describe, expect, test } from 'vitest'
+import {
+  adam,
+  compile,
+  type DeviceName,
+  disposeArrays,
+  fetchArrays,
+  mapTree,
+  meanSquaredError,
+  mlp,
+  type TensorLeaf,
+  valueAndGradient,
+} from '../src/index.ts'
+import { floats, relativeError } from './support/arrays.ts'
+import { hasAdapter } from './support/gpu.ts'
+
+useSoftwareVulkan()
+const adapter = await hasAdapter()
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const full = process.env.REGIMEN_FULL === '1'
+
+const net = mlp({ sizes: [4, 8, 2], activation: 'tanh' })
+const rule = adam()
+type Params = Parameters<typeof net.apply>[0]
+type State = Parameters<typeof rule.apply>[1]['state']
+const update = (params: Params, state: State, x: tf.Tensor, y: tf.Tensor, rate: tf.Tensor) => {
+  const { value, gradient } = valueAndGradient((p) => meanSquaredError(net.apply(p, x), y), params)
+  return { loss: value, ...rule.apply(params, { gradients: gradient, state, rate }) }
+}
+const start = net.init(createRng(1))
+const batch = [floats([8, 4], 3), floats([8, 2], 4), 0.01] as const
+
+describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device) => {
+  const here = device === 'cpu' || adapter
+  const on = (name: string): string => (device === 'cpu' ? name : onGpu(name, adapter))
+
+  test.runIf(here)(on('goes from step to step and ends with the numbers of plain arrays'), async () => {
+    const plain = compile(update)
+    const kept = compile(update, { device, outputs: 'device' })
+    let [p, s] = [start, rule.init(start)]
+    for (let i = 0; i < 5; i++) {
+      const next = await plain(p, s, ...batch)
+      p = next.params
+      s = next.state
+    }
+    let last = await kept(start, rule.init(start), ...batch)
+    for (let i = 1; i < 5; i++) {
+      const next = await kept(last.params, last.state, ...batch)
+      disposeArrays(last)
+      last = next
+    }
+    expect(last.loss.device).toBe(device)
+    expect([last.loss.dtype, [...last.loss.shape]]).toEqual(['float32', []])
+    const numbers = (tree: unknown): number[] => {
+      const all: number[] = []
+      mapTree((leaf: TensorLeaf) => all.push(...leaf.data), tree)
+      return all
+    }
+    expect(relativeError(numbers(await fetchArrays(last.params)), numbers(p))).toBeLessThan(3e-4)
+    // One form of arguments: what the first step took from plain arrays and what it gave back fit the same graph.
+    expect(kept.explain().length).toBe(1)
+    await plain.dispose()
+    await kept.dispose()
+    // The numbers outlive the function.
+    expect((await last.loss.data()).length).toBe(1)
+    disposeArrays(last)
+  })
+
+  test.runIf(here)(on('keeps every dtype and shape, also an empty one'), async () => {
+    const f = compile(
+      (x: tf.Tensor, n: tf.Tensor, b: tf.Tensor) => [
+        tf.neg(x),
+        tf.add(n, tf.scalar(1, 'int32')),
+        tf.logicalNot(b),
+        tf.slice(x, [0, 0], [0, 2]),
+      ],
+      { device, outputs: 'device' },
+    )
+    const inputs = [
+      { dtype: 'float32' as const, shape: [2, 2], data: Float32Array.of(1, -2, 3, -4) },
+      Int32Array.of(5, -7, 100_000),
+      Uint8Array.of(1, 0, 1, 1, 0),
+    ] as const
+    const results = await f(...inputs)
+    const twice = await f(results[0]!, results[1]!, results[2]!)
+    const read = await fetchArrays([...results, ...twice])
+    expect(read.map(({ dtype, shape, data }) => [dtype, [...shape], Array.from(data)])).toEqual([
+      ['float32', [2, 2], [-1, 2, -3, 4]],
+      ['int32', [3], [6, -6, 100_001]],
+      ['bool', [5], [0, 1, 0, 0, 1]],
+      ['float32', [0, 2], []],
+      ['float32', [2, 2], [1, -2, 3, -4]],
+      ['int32', [3], [7, -5, 100_002]],
+      ['bool', [5], [1, 0, 1, 1, 0]],
+      ['float32', [0, 2], []],
+    ])
+    disposeArrays([results, twice])
+    await f.dispose()
+  })
+
+  test.runIf(here)(on('can be passed to functions of any device and kind, and not after it was freed'), async () => {
+    const kept = compile((x: tf.Tensor) => tf.square(x), { device, outputs: 'device' })
+    const square = await kept(Float32Array.of(1, 2, 3))
+    for (const options of [{}, { device }, { execution: 'eager' as const }]) {
+      const sum = compile((x: tf.Tensor) => tf.sum(x), options)
+      expect((await sum(square)).data[0]).toBe(14)
+      await sum.dispose()
+    }
+    square.dispose()
+    square.dispose()
+    await expect(kept(square)).rejects.toMatchObject({ code: 'DISPOSED' })
+    await kept.dispose()
+  })
+
+  const steps = full ? 10_000 : 300
+  test.runIf(here)(
+    on(`does not leak over ${steps} steps`),
+    async () => {
+      const kept = compile(update, { device, outputs: 'device' })
+      let last = await kept(start, rule.init(start), ...batch)
+      const first = (await last.loss.data())[0]!
+      const tensors = tf.memory().numTensors
+      const run = async (count: number): Promise<number> => {
+        for (let i = 0; i < count; i++) {
+          const next = await kept(last.params, last.state, ...batch)
+          disposeArrays(last)
+          last = next
+        }
+        return process.memoryUsage.rss()
+      }
+      const before = await run(Math.min(1000, steps / 3))
+      const grown = (await run(steps)) - before
+      expect(tf.memory().numTensors).toBe(tensors)
+      expect(grown).toBeLessThan(20 * 2 ** 20)
+      expect((await last.loss.data())[0]).toBeLessThan(first)
+      disposeArrays(last)
+      await kept.dispose()
+    },
+    600_000,
+  )
+})
+
+test('without a runtime the face is the same', async () => {
+  const f = compile((x: tf.Tensor) => tf.square(x), { execution: 'eager', outputs: 'device' })
+  const square = await f(Float32Array.of(3))
+  expect(square.device).toBe('cpu')
+  expect(Array.from(await square.data())).toEqual([9])
+})
+
+test('arrays that stay cannot be padded', () => {
+  expect(() =>
+    compile((x: tf.Tensor) => x, { outputs: 'device', buckets: { sizes: [4], inputs: { '0': 0 } } }),
+  ).toThrow("outputs: 'device' cannot be padded to buckets")
+})
