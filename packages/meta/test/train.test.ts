@@ -9,6 +9,7 @@ import {
   chartPatterns,
   evaluate,
   fomaml,
+  graphNet,
   imaml,
   type MetaLearner,
   type MetaTrainOptions,
@@ -76,6 +77,7 @@ describe('eagerly and compiled alike', () => {
     reptile(one),
     prototypical({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, metric: 'mahalanobis' }),
     matching({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4, context: 'full', processing: 2 }),
+    graphNet({ net: mlp({ sizes: [16, 4] }), ways: 2, embedding: 4 }),
     relation({ ways: 2, scales: [{ net: mlp({ sizes: [16, 4] }), relation: mlp({ sizes: [8, 1] }) }] }),
   ]
   for (const learner of learners) {
