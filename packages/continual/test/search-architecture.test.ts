@@ -84,7 +84,8 @@ describe('searchArchitecture', () => {
     expect(both.value).not.toBeCloseTo((await run([b])).value!, 3)
     // With nothing learned the value is the mean of what the tasks come to alone.
     const still = async (tasks: JudgedTask[]) =>
-      (await searchArchitecture(tasks, { ...shared, rate: 1e-12, optimizer: fixed(), trials: 1, epochs: 1 })).best.value!
+      (await searchArchitecture(tasks, { ...shared, rate: 1e-12, optimizer: fixed(), trials: 1, epochs: 1 })).best
+        .value!
     expect(await still([a, b])).toBeCloseTo(((await still([a])) + (await still([b]))) / 2, 6)
     expect(both.parameters).toBe(2 * 4 + 4 + 4 * 2 + 2)
     expect((await run([a, b], 0.01)).value).toBeCloseTo(both.value! + 0.22, 12)

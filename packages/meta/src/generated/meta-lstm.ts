@@ -92,6 +92,7 @@ export function metaLstm(options: MetaLstmOptions): MetaLearner {
     context: 0,
     bound: Number.POSITIVE_INFINITY,
     pull: 0,
+    remat: false,
   }
   return {
     id: where,
