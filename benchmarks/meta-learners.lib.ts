@@ -53,7 +53,7 @@ export function contestants(inputs: number, ways: number): { readonly [name: str
     reptile: { learner: reptile({ net: net(ways), loss: softmaxCrossEntropy, steps: 5, rate: 0.02 }), rate: 1 },
     prototypical: { learner: prototypical({ net: net(16), ways, embedding: 16 }) },
     matching: { learner: matching({ net: net(16), ways, embedding: 16 }) },
-    inContext: { learner: inContext({ inputs, ways, width: 48, heads: 2, layers: 2 }), rate: 1e-3 },
+    inContext: { learner: inContext({ inputs, ways, width: 48, heads: 2, layers: 1 }) },
     snail: { learner: snail({ inputs, ways, samples: 30 }), rate: 1e-3 },
     mann: { learner: mann({ inputs, ways, slots: 32 }), rate: 1e-3 },
     fastWeights: { learner: fastWeights({ inputs, ways }), rate: 1e-3 },
