@@ -21,11 +21,12 @@ const forgotten = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer.free
  * forgotten gives its memory back when it is collected.
  *
  * ```ts
- * import { compile, type DeviceArray } from '@regimen/tensor'
+ * import { compile, DeviceArray } from '@regimen/tensor'
  * import * as tf from '@tensorflow/tfjs-core'
  *
  * const square = compile((x: tf.Tensor) => tf.square(x), { outputs: 'device' })
- * const kept: DeviceArray = await square(Float32Array.of(1, 2, 3))
+ * const kept = await square(Float32Array.of(1, 2, 3))
+ * kept instanceof DeviceArray // => true
  * Array.from(await kept.data()) // => [1, 4, 9]
  * kept.dispose()
  * await square.dispose()
