@@ -10,14 +10,12 @@ import {
 } from '@regimen/core'
 import type * as tf from '@tensorflow/tfjs-core'
 import { type CompileOptions, compile } from './compile/compile.ts'
-import { valueAndGradient } from './differentiate.ts'
 import { meanSquaredError } from './losses.ts'
-import type { Net, NetContext } from './nets/net.ts'
-import { withUpdates } from './nets/normalization.ts'
+import type { Net } from './nets/net.ts'
 import { adam } from './optimizers/adam.ts'
-import { clipByGlobalNorm } from './optimizers/clip.ts'
 import type { RuleState, UpdateRule } from './optimizers/rule.ts'
 import { constantRate, type Schedule } from './schedules.ts'
+import { type Batch, openStep } from './train-step.ts'
 import type { Fetched, TensorDtype, TensorLeaf } from './tree.ts'
 import { flattenTree } from './tree.ts'
 
@@ -72,6 +70,14 @@ export interface TrainOptions<P> extends LongTaskOptions {
   epochs?: number
   /** Samples in a batch, ≥ 1; the last batch of an epoch is padded with weight 0. @default 32 */
   batchSize?: number
+  /**
+   * Batches of `batchSize` samples that make up one update, ≥ 1: they are computed one after the other and their gradients
+   * averaged by the samples' weights, which is the update of one batch of `accumulate · batchSize` at the memory of one of
+   * `batchSize`. It is exact for losses that are means, Σ w l / Σ w, as all of this package. Each batch draws dropout of its own, so
+   * with it only the distribution is the same; batch norm normalizes each batch by itself, and its running averages take the
+   * mean of the batches' statistics, so it behaves as with `batchSize`. @default 1
+   */
+  accumulate?: number
   /** Start of shuffling, of the initial parameters and of dropout. @default 0 */
   seed?: number | string
   /** Parameters to start from. @default net.init(rng) */
@@ -132,9 +138,12 @@ export interface TrainResult<P> {
  */
 export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptions<P> = {}): Promise<TrainResult<P>> {
   const settings = readOptions(data, options)
-  const { rule, rate, epochs, batchSize, recoveries: allowed, patience } = settings
+  const { rule, rate, epochs, batchSize, accumulate, recoveries: allowed, patience } = settings
   const rng = createRng(options.seed ?? 0)
-  const step = compileStep(net, settings, options)
+  const step = openStep(net, {
+    ...options.compile,
+    ...{ seed: options.seed ?? 0, loss: settings.loss, rule, clip: options.clip, accumulate },
+  })
   const evaluate = options.validation && compileLoss(net, settings, options)
   const { resume } = options
   let params = resume?.params ?? options.params ?? net.init(rng.split('init'))
@@ -149,20 +158,21 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
   const tell = (type: string, reason: string, data: RegimenEvent['data']): void =>
     options.onEvent?.({ type, time: options.now?.() ?? 0, reason, data })
   const samples = data.x.shape[0]!
-  const total = epochs * Math.ceil(samples / batchSize)
+  const perUpdate = batchSize * accumulate
+  const total = epochs * Math.ceil(samples / perUpdate)
   try {
     for (let epoch = reports.length + 1; epoch <= epochs; epoch++) {
       const order = shuffled(samples, rng.split('shuffle').split(epoch))
       let sum = 0
       let batches = 0
       let speed = 0
-      for (let start = 0; start < samples; start += batchSize) {
+      for (let start = 0; start < samples; start += perUpdate) {
         options.signal?.throwIfAborted()
-        const batch = takeBatch(data, order.subarray(start, start + batchSize), batchSize)
+        const parts = takeParts(data, order.subarray(start, start + perUpdate), batchSize)
         for (;;) {
           speed = shrink * rate(update)
           const drawn = step.randomState()
-          const next = await step(params as never, state, batch.x, batch.y, batch.weights, speed).catch((error) => {
+          const next = await step.run(params, state, parts, speed).catch((error) => {
             if (!isLost(error) || recovered >= allowed) throw error
           })
           if (!next) {
@@ -171,9 +181,9 @@ export async function train<P>(net: Net<P>, data: TrainData, options: TrainOptio
             tell('tensor/device-lost', 'the device was lost, so the step is repeated', { epoch, update })
             continue
           }
-          const loss = next.loss.data[0]!
+          const { loss } = next
           if (Number.isFinite(loss) && allFinite(next.params)) {
-            params = next.params as Fetched<P>
+            params = next.params
             state = next.state
             sum += loss
             break
@@ -227,14 +237,16 @@ interface Settings {
   rate: Schedule
   epochs: number
   batchSize: number
+  accumulate: number
   recoveries: number
   patience: number | undefined
 }
 
 function readOptions<P>(data: TrainData, options: TrainOptions<P>): Settings {
-  const { rate = 1e-3, epochs = 10, batchSize = 32, recoveries = 8, patience } = options
+  const { rate = 1e-3, epochs = 10, batchSize = 32, accumulate = 1, recoveries = 8, patience } = options
+  const counts = { epochs, batchSize, accumulate, ...(patience === undefined ? {} : { patience }) }
   const where = 'tensor/train'
-  for (const [name, value] of Object.entries({ epochs, batchSize, ...(patience === undefined ? {} : { patience }) })) {
+  for (const [name, value] of Object.entries(counts)) {
     check(Number.isInteger(value) && value >= 1, where, () => `${name} must be an integer ≥ 1, got ${describe(value)}.`)
   }
   for (const [name, set] of Object.entries({
@@ -256,46 +268,10 @@ function readOptions<P>(data: TrainData, options: TrainOptions<P>): Settings {
     rate: typeof rate === 'number' ? constantRate(rate) : rate,
     epochs,
     batchSize: Math.min(batchSize, data.x.shape[0]!),
+    accumulate,
     recoveries,
     patience,
   }
-}
-
-function compileStep<P>(net: Net<P>, { loss, rule }: Settings, options: TrainOptions<P>) {
-  return compile(
-    (
-      params: P,
-      state: RuleState<tf.Tensor>,
-      x: tf.Tensor,
-      y: tf.Tensor,
-      weights: tf.Tensor,
-      rate: tf.Tensor,
-    ): { loss: tf.Tensor; params: P; state: RuleState<tf.Tensor> } => {
-      type Updates = NonNullable<NetContext['updates']>
-      const olds: tf.Tensor[] = []
-      const { value, gradient, aux } = valueAndGradient((p: P) => {
-        const updates: Updates = []
-        const prediction = net.apply(p, x, { training: true, updates })
-        olds.push(...updates.map(([old]) => old))
-        return [loss(prediction, y, { weights }), updates.map(([, next]) => next)] as const
-      }, params)
-      const gradients = options.clip === undefined ? gradient : clipByGlobalNorm(gradient, options.clip)
-      const moved = rule.apply(params, { gradients, state, rate })
-      return { loss: value, params: keepAverages(params, moved.params, olds, aux), state: moved.state }
-    },
-    { ...options.compile, seed: options.seed ?? 0 },
-  )
-}
-
-// Running averages are set by batch norm, not moved by the rule.
-function keepAverages<P>(params: P, moved: P, olds: readonly tf.Tensor[], nexts: readonly tf.Tensor[]): P {
-  if (olds.length === 0) return moved
-  const before = flattenTree<tf.Tensor>(params).leaves
-  const after = flattenTree<tf.Tensor>(moved).leaves
-  return withUpdates(
-    moved,
-    olds.map((old, i) => [after[before.indexOf(old)]!, nexts[i]!] as const),
-  )
 }
 
 function compileLoss<P>(net: Net<P>, { loss }: Settings, options: TrainOptions<P>) {
@@ -321,8 +297,15 @@ function shuffled(n: number, rng: Rng): Int32Array {
   return order
 }
 
+/** The named rows in batches of one size. */
+function takeParts(data: TrainData, rows: Int32Array, size: number): Batch[] {
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) =>
+    takeBatch(data, rows.subarray(i * size, (i + 1) * size), size),
+  )
+}
+
 /** The named rows; a short batch repeats its first row with weight 0, so that one graph serves all. */
-function takeBatch(data: TrainData, rows: Int32Array, size: number) {
+function takeBatch(data: TrainData, rows: Int32Array, size: number): Batch {
   const pick = (leaf: TensorLeaf): TensorLeaf => {
     const width = leaf.data.length / leaf.shape[0]!
     const taken = leaf.data.slice(0, 0).constructor as new (length: number) => Float32Array

@@ -281,6 +281,17 @@ describe('training over a lost device', () => {
     expect(events).toMatchObject([{ type: 'tensor/device-lost', data: { epoch: 3, update: 7 } }])
   })
 
+  test('repeats all parts of an update, with the same draws', async () => {
+    const parts = { ...options, accumulate: 2 }
+    const whole = await train(net, data, parts)
+    // An epoch runs part, part, update, part, update: the eighth run is the first update of epoch 2.
+    Object.assign(card, { failRun: LOST, runsBefore: 7 })
+    const events: RegimenEvent[] = []
+    const result = await train(net, data, { ...parts, onEvent: (event) => events.push(event) })
+    expect(result.params).toEqual(whole.params)
+    expect(events).toMatchObject([{ type: 'tensor/device-lost', data: { epoch: 2, update: 2 } }])
+  })
+
   test('goes on from the last checkpoint in another process, on another device', async () => {
     const whole = await train(net, data, options)
     Object.assign(card, { failRun: LOST, runsBefore: 7 })

@@ -8,13 +8,16 @@ import {
   cosineDecay,
   dense,
   dropout,
+  flattenTree,
   mlp,
   sequential,
   sgd,
   softmaxCrossEntropy,
   type TensorLeaf,
+  type TrainCheckpoint,
   train,
 } from '../src/index.ts'
+import { relativeError } from './support/arrays.ts'
 
 beforeAll(() => tf.setBackend('cpu'))
 
@@ -92,6 +95,80 @@ describe('learning', () => {
     expect(params[0].mean!.data[0]).toBeCloseTo(6, 5)
     // unbiased variance of 3, 5, 7, 9
     expect(params[0].variance!.data[0]).toBeCloseTo(20 / 3, 4)
+  })
+})
+
+describe('accumulate: batches in turn are one batch of all their samples', () => {
+  // 50 samples in updates of 24, 24 and 2: the last batch is filled up with samples of weight 0.
+  const data = { ...linear(50, 1), weights: Float32Array.from({ length: 50 }, (_, i) => (i % 3) / 2) }
+  const net = mlp({ sizes: [2, 6, 1], activation: 'tanh' })
+  const options = { rule: adam(), rate: 0.05, epochs: 3, seed: 4 }
+
+  test.each([
+    ['as it is', {}],
+    ['with a clipped gradient', { clip: 0.1 }],
+  ])('%s', async (_, more) => {
+    const whole = await train(net, data, { ...options, ...more, batchSize: 24 })
+    const updates: number[] = []
+    const parts = await train(net, data, {
+      ...{ ...options, ...more, batchSize: 8, accumulate: 3 },
+      onProgress: ({ done, total }) => updates.push(done / total!),
+    })
+    const numbers = ({ params }: typeof whole) =>
+      flattenTree<TensorLeaf>(params).leaves.flatMap(({ data }) => [...data])
+    expect(relativeError(numbers(parts), numbers(whole))).toBeLessThan(1e-6)
+    const losses = ({ epochs }: typeof whole) => epochs.map(({ loss }) => loss)
+    expect(relativeError(losses(parts), losses(whole))).toBeLessThan(1e-6)
+    expect(updates).toEqual(Array.from({ length: 9 }, (_, i) => (i + 1) / 9))
+    // And it is no batch of eight.
+    const eight = await train(net, data, { ...options, ...more, batchSize: 8 })
+    expect(relativeError(numbers(eight), numbers(whole))).toBeGreaterThan(1e-3)
+  })
+
+  test('by hand: parts of weight 1 and 3 count 1 to 3, and one without weight not at all', async () => {
+    const line = dense({ inputs: 1, outputs: 1, bias: false })
+    // gradients 2 w x² = 2, 8 and 18 at w = 1: (1 · 2 + 3 · 8 + 0 · 18) / 4 = 6.5; losses (1 · 1 + 3 · 4) / 4 = 3.25
+    const three = { x: leaf([3, 1], [1, 2, 3]), y: leaf([3, 1], [0, 0, 0]), weights: Float32Array.of(1, 3, 0) }
+    const given = { rule: sgd(), rate: 0.1, epochs: 1, params: { kernel: leaf([1, 1], [1]) }, batchSize: 1 }
+    const { params, epochs } = await train(line, three, { ...given, accumulate: 3 })
+    expect(params.kernel.data[0]).toBeCloseTo(0.35, 6)
+    expect(epochs[0]!.loss).toBeCloseTo(3.25, 6)
+    // A loss that is not finite where nothing weighs does not spoil the update.
+    const odd = await train(line, three, {
+      ...{ ...given, accumulate: 3 },
+      loss: (prediction, target, { weights }) =>
+        tf.div(tf.sum(tf.mul(tf.sum(tf.square(tf.sub(prediction, target)), -1), weights!)), tf.sum(weights!)),
+    })
+    expect(odd.params.kernel.data[0]).toBeCloseTo(0.35, 6)
+    const none = await train(line, { ...three, weights: new Float32Array(3) }, { ...given, accumulate: 3 })
+    expect([none.params.kernel.data[0], none.epochs[0]!.loss]).toEqual([1, 0])
+  })
+
+  test('batch norm normalizes each part by itself and averages what the parts say', async () => {
+    const normed = sequential([batchNorm({ features: 1, momentum: 0.5 }), dense({ inputs: 1, outputs: 1 })])
+    const four = { x: leaf([4, 1], [3, 5, 7, 9]), y: leaf([4, 1], [0, 0, 0, 0]) }
+    const { params } = await train(normed, four, { epochs: 1, batchSize: 2, accumulate: 2 })
+    // Whatever the order, the parts' means average to 6: 0.5 · 0 + 0.5 · 6
+    expect(params[0].mean!.data[0]).toBeCloseTo(3, 5)
+    // Pairs of 3, 5, 7, 9 have unbiased variances of 2 and 2, 8 and 8, or 18 and 2; all four 20 / 3: 0.5 · 1 + 0.5 · v
+    const found = 2 * params[0].variance!.data[0]! - 1
+    expect([2, 8, 10].map((v) => Math.abs(v - found)).some((distance) => distance < 1e-4)).toBe(true)
+  })
+
+  test('dropout draws for each part; a run that was stopped between epochs goes on with the same draws', async () => {
+    const random = sequential([dense({ inputs: 2, outputs: 8 }), dropout(0.5), dense({ inputs: 8, outputs: 1 })])
+    const given = { ...options, batchSize: 8, accumulate: 2 }
+    const whole = await train(random, data, given)
+    let first: TrainCheckpoint<Parameters<typeof random.apply>[0]> | undefined
+    await train(random, data, {
+      ...given,
+      onCheckpoint: (checkpoint) => {
+        first ??= checkpoint
+      },
+    })
+    const resumed = await train(random, data, { ...given, resume: structuredClone(first!) })
+    expect(resumed.params).toEqual(whole.params)
+    expect((await train(random, data, { ...given, seed: 5 })).params).not.toEqual(whole.params)
   })
 })
 
@@ -177,7 +254,8 @@ test('wrong data are refused', async () => {
   await expect(train(net, { x: leaf([2, 1], [1, 2]), y: leaf([1, 1], [0]) })).rejects.toThrow(
     'data.y must hold 2 samples',
   )
-  await expect(train(net, { x: leaf([1, 1], [1]), y: leaf([1, 1], [0]) }, { epochs: 0 })).rejects.toThrow(
-    'epochs must be',
-  )
+  for (const [name, options] of Object.entries({ epochs: { epochs: 0 }, accumulate: { accumulate: 1.5 } })) {
+    const running = train(net, { x: leaf([1, 1], [1]), y: leaf([1, 1], [0]) }, options)
+    await expect(running).rejects.toThrow(`${name} must be an integer ≥ 1`)
+  }
 })

@@ -1,0 +1,160 @@
+import '@tensorflow/tfjs'
+import { createRng } from '@regimen/core'
+import { maml, sampleFamily, sinusoids, stackTasks, type Task } from '@regimen/meta'
+import {
+  adam,
+  compile,
+  type DeviceName,
+  dense,
+  type Fetched,
+  mlp,
+  type Net,
+  type RuleState,
+  sequential,
+  softmaxCrossEntropy,
+  type TensorTree,
+  transformerBlock,
+  valueAndGradient,
+} from '@regimen/tensor'
+import { useSoftwareVulkan } from '@regimen/testing/gpu'
+import * as tf from '@tensorflow/tfjs-core'
+import { bench, type Figure, timing } from './harness.ts'
+
+const SIZES = [25, 250, 2500, 25_000]
+const DEVICES = ['cpu', 'gpu'] as const
+/** A device that needs longer for one call is left out from this size on. */
+const LONGEST_MS = 60_000
+
+type Figures = { [name: string]: Figure }
+
+/** Median of as many calls as a few seconds hold; undefined where the device fails, with the reason told. */
+async function time(call: () => Promise<unknown>, runs: number): Promise<number> {
+  await call()
+  const times: number[] = []
+  const begin = performance.now()
+  while (times.length < runs && (times.length < 3 || performance.now() - begin < 5000)) {
+    const start = performance.now()
+    await call()
+    times.push(performance.now() - start)
+    if (times[0]! > 5000) break
+  }
+  return timing(times).median
+}
+
+/** The sinusoid's meta-gradient: MLP 1-40-40-1, ten shots, second order. */
+function metaGradient(steps: number, remat: boolean, device: DeviceName) {
+  const learner = maml({
+    net: mlp({ sizes: [1, 40, 40, 1] }),
+    steps,
+    rate: 0.01,
+    bound: Number.POSITIVE_INFINITY,
+    remat,
+  })
+  const step = compile(
+    ((params: TensorTree, batch: never, innerRate: tf.Tensor, stepWeights: tf.Tensor) =>
+      learner.metaGradient(params, batch, { innerRate, stepWeights, secondOrder: true }).gradient) as (
+      ...args: readonly unknown[]
+    ) => unknown,
+    { device },
+  )
+  const params = learner.init(createRng(1))
+  const { stepWeights } = learner.controls(0, 1)
+  return {
+    step,
+    call: (tasks: readonly Task[]) => step(...([params, stackTasks(tasks), learner.innerRate, stepWeights] as never[])),
+  }
+}
+
+/** One training step with Adam, parameters in and out. */
+function training<P>(net: Net<P>, shape: number[], device: DeviceName): () => Promise<unknown> {
+  const rule = adam()
+  const rng = createRng(1)
+  const step = compile(
+    (params: P, state: RuleState<tf.Tensor>, x: tf.Tensor, y: tf.Tensor) => {
+      const { value, gradient } = valueAndGradient((p: P) => softmaxCrossEntropy(net.apply(p, x), y), params)
+      return { loss: value, ...rule.apply(params, { gradients: gradient, state, rate: tf.scalar(1e-3) }) }
+    },
+    { device },
+  )
+  const size = shape.reduce((a, b) => a * b, 1)
+  const x = { dtype: 'float32' as const, shape, data: Float32Array.from({ length: size }, () => rng.normal()) }
+  const y = Int32Array.from({ length: shape[0]! }, () => rng.int(0, 3))
+  const params: Fetched<P> = net.init(rng)
+  const state = rule.init(params)
+  return () => step(params as never, state, x, y)
+}
+
+function sizesOf(args: readonly string[]): number[] {
+  const at = args.findIndex((arg) => arg === '--sizes' || arg.startsWith('--sizes='))
+  if (at < 0) return SIZES
+  const text = args[at]!.includes('=') ? args[at]!.split('=')[1]! : (args[at + 1] ?? '')
+  const sizes = text.split(',').map(Number)
+  if (sizes.some((size) => !Number.isInteger(size) || size < 1)) throw new Error(`--sizes must be counts, got ${text}.`)
+  return sizes
+}
+
+export default bench({
+  name: 'tensor-gpu',
+  description: 'CPU against GPU: meta-gradient of --sizes 25,250,2500,25000 tasks, training steps, bytes with remat',
+  async run(context) {
+    const software = useSoftwareVulkan() !== undefined
+    const adapter = software ? 'SwiftShader, in software' : "the machine's own"
+    const figures: Figures = { adapter }
+    const runs = context.number('runs', 20)
+    const measured: { [name: string]: number } = {}
+    const measure = async (name: string, call: () => Promise<unknown>): Promise<void> => {
+      try {
+        measured[name] = await time(call, runs)
+        const note = name.includes('gpu') ? `on ${adapter}` : 'one thread'
+        figures[name] = { value: measured[name], unit: 'ms', note }
+      } catch (error) {
+        figures[name] = `failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`
+      }
+      context.log(`${name}: ${measured[name]?.toFixed(2) ?? figures[name]}`)
+    }
+    const family = sampleFamily(sinusoids({ shots: 10 }), { seed: 1 })
+    const slow = new Set<DeviceName>()
+    for (const size of sizesOf(context.args)) {
+      const tasks = await family.batch(0, size)
+      for (const device of DEVICES) {
+        const name = `metagrad_${size}_${device}_ms`
+        if (slow.has(device)) {
+          figures[name] = `left out: over ${LONGEST_MS / 1000} s expected`
+          continue
+        }
+        const { step, call } = metaGradient(1, false, device)
+        await measure(name, () => call(tasks))
+        await step.dispose()
+        if (!(measured[name]! * 10 < LONGEST_MS)) slow.add(device)
+      }
+      const [cpu, gpu] = [measured[`metagrad_${size}_cpu_ms`], measured[`metagrad_${size}_gpu_ms`]]
+      if (cpu !== undefined && gpu !== undefined) {
+        figures[`metagrad_${size}_gpu_over_cpu`] = gpu / cpu
+        if (gpu < cpu && figures.crossing_tasks === undefined) figures.crossing_tasks = size
+      }
+    }
+    figures.crossing_tasks ??= 'none: the CPU was faster at every size that both ran'
+    const perceptron = mlp({ sizes: [45, 128, 64, 3] })
+    const block = { features: 32, heads: 4, hidden: 64, causal: true }
+    const transformer = sequential([transformerBlock(block), dense({ inputs: 32, outputs: 3 })])
+    for (const device of DEVICES) {
+      await measure(`mlp_${device}_ms`, training(perceptron, [64, 45], device))
+      const last: typeof transformer = {
+        ...transformer,
+        apply: (params, x, more) => tf.mean(transformer.apply(params, x, more), 1),
+      }
+      await measure(`transformer_${device}_ms`, training(last, [16, 24, 32], device))
+    }
+    const [steps, count] = [context.number('remat-steps', 10), context.number('remat-tasks', 250)]
+    const tasks = await family.batch(0, count)
+    for (const remat of [false, true]) {
+      const { step, call } = metaGradient(steps, remat, 'cpu')
+      const label = remat ? 'remat' : 'kept'
+      await measure(`${label}_ms`, () => call(tasks))
+      const note = `${steps} inner steps, ${count} tasks: values alive at once in the graph`
+      figures[`${label}_megabytes`] = { value: step.explain()[0]!.peakBytes / 1e6, unit: 'MB', note }
+      await step.dispose()
+    }
+    return { figures }
+  },
+})
