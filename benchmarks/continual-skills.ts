@@ -18,8 +18,6 @@ import { bench } from './harness.ts'
 const WIDTH = 4
 const REGIMES = 8
 const VISITS = 20
-/** Samples of a regime's first visit, from which its skill is learned. */
-const LIVED = 1024
 /** Samples that an adaptation may have had, on the way. A start is chosen by the same samples. */
 const GROWTH = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
 const MOST = GROWTH.at(-1)!
@@ -145,13 +143,13 @@ function needed(losses: readonly number[], target: number): number {
 }
 
 /** The recipe that is best on other regimes: from scratch at the very number that sets the loss to reach, warm over several. */
-async function tuned(warm: boolean): Promise<Recipe> {
+async function tuned(warm: boolean, lived: number): Promise<Recipe> {
   const growth = warm ? [8, 32, 128] : [AIM]
   let best: Recipe & { loss: number } = { rate: 0, epochs: 0, loss: Number.POSITIVE_INFINITY }
   const regimes = Array.from({ length: 3 }, (_, k) => drawRegime(`tune ${k}`))
   const starts: (Params | undefined)[] = []
   for (const [k, regime] of regimes.entries()) {
-    const data = draw(regime, LIVED, `tune start ${k}`)
+    const data = draw(regime, lived, `tune start ${k}`)
     starts.push(warm ? (await adapt(data, data, { rate: 0.01, epochs: 15 }, `tune ${k}`)).params : undefined)
   }
   for (const rate of RATES) {
@@ -191,9 +189,11 @@ const geometric = (list: readonly number[]): number => Math.exp(mean(list.map(Ma
 export default bench({
   name: 'continual-skills',
   description:
-    'A stream that comes back to eight regimes: samples to the same loss from a retrieved skill and from scratch (--seeds=10, --out=FILE keeps finished seeds)',
+    'A stream that comes back to eight regimes: samples to the same loss from a retrieved skill and from scratch (--seeds=10, --lived=1024 samples of a first visit, --out=FILE keeps finished seeds)',
   async run(context) {
     const seeds = context.number('seeds', 10)
+    // Samples of a regime's first visit, from which its skill is learned.
+    const lived = context.number('lived', 1024)
     const out = context.args.find((arg) => arg.startsWith('--out='))?.slice(6)
     const known = new Map<string, Run>()
     if (out && existsSync(out)) {
@@ -204,16 +204,17 @@ export default bench({
       }
     }
     const recipeOf = async (name: string): Promise<Recipe> => {
-      const found = known.get(name)
+      const key = `${name}/${lived}`
+      const found = known.get(key)
       if (found) return found.recipe!
-      const recipe = await tuned(name === 'warm')
-      if (out) appendFileSync(out, `${JSON.stringify({ key: name, recipe })}\n`)
+      const recipe = await tuned(name === 'warm', lived)
+      if (out) appendFileSync(out, `${JSON.stringify({ key, recipe })}\n`)
       return recipe
     }
     const recipes = { cold: await recipeOf('cold'), warm: await recipeOf('warm') }
     context.log(`from scratch ${JSON.stringify(recipes.cold)}, warm ${JSON.stringify(recipes.warm)}`)
     const once = async (seed: number): Promise<Run> => {
-      const key = `${seed}/${JSON.stringify(recipes)}`
+      const key = `${seed}/${lived}/${JSON.stringify(recipes)}`
       const found = known.get(key)
       if (found) return found
       const nets = skillNet({ net, ...shape })
@@ -229,7 +230,7 @@ export default bench({
         const k = visit < REGIMES ? visit : rng.int(0, REGIMES)
         const name = `regime ${k}`
         const regime = visit < REGIMES ? regimes[k]! : moved(regimes[k]!, `${seed}/move/${visit}`)
-        const data = draw(regime, visit < REGIMES ? LIVED : MOST, `${seed}/data/${visit}`)
+        const data = draw(regime, visit < REGIMES ? lived : MOST, `${seed}/data/${visit}`)
         const judged = draw(regime, TESTED, `${seed}/judged/${visit}`)
         const run = `${seed}/${visit}`
         if (visit < REGIMES) {

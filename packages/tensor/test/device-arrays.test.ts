@@ -8,6 +8,7 @@ import { DeviceArray } from '../src/compile/runtime/device-array.ts'
 import {
   adam,
   compile,
+  DeviceArray,
   type DeviceName,
   disposeArrays,
   fetchArrays,
@@ -108,6 +109,7 @@ describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device)
   test.runIf(here)(on('can be passed to functions of any device and kind, and not after it was freed'), async () => {
     const kept = compile((x: tf.Tensor) => tf.square(x), { device, outputs: 'device' })
     const square = await kept(Float32Array.of(1, 2, 3))
+    expect(square).toBeInstanceOf(DeviceArray)
     for (const options of [{}, { device }, { execution: 'eager' as const }]) {
       const sum = compile((x: tf.Tensor) => tf.sum(x), options)
       expect((await sum(square)).data[0]).toBe(14)

@@ -19,6 +19,18 @@ const forgotten = new FinalizationRegistry<DeviceBuffer>((buffer) => buffer.free
  * A result that stays where it was computed ({@link CompileOptions.outputs} is `device`). Pass it to the next call as it
  * is, read it with `data()` when the numbers are wanted, and `dispose()` of it when it is no longer needed; one that is
  * forgotten gives its memory back when it is collected.
+ *
+ * ```ts
+ * import { compile, DeviceArray } from '@regimen/tensor'
+ * import * as tf from '@tensorflow/tfjs-core'
+ *
+ * const square = compile((x: tf.Tensor) => tf.square(x), { outputs: 'device' })
+ * const kept = await square(Float32Array.of(1, 2, 3))
+ * kept instanceof DeviceArray // => true
+ * Array.from(await kept.data()) // => [1, 4, 9]
+ * kept.dispose()
+ * await square.dispose()
+ * ```
  */
 export class DeviceArray {
   readonly dtype: TensorDtype
