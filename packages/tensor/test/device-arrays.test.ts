@@ -4,7 +4,6 @@ import { createRng } from '@regimen/core'
 import { onGpu, useSoftwareVulkan } from '@regimen/testing/gpu'
 import * as tf from '@tensorflow/tfjs'
 import { describe, expect, test } from 'vitest'
-import { DeviceArray } from '../src/compile/runtime/device-array.ts'
 import {
   adam,
   compile,
