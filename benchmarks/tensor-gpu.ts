@@ -14,20 +14,42 @@ import {
   softmaxCrossEntropy,
   type TensorTree,
   transformerBlock,
+  useBackend,
   valueAndGradient,
 } from '@regimen/tensor'
 import { useSoftwareVulkan } from '@regimen/testing/gpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { bench, type Figure, timing } from './harness.ts'
+import { bench, type Figure, interleave, timing } from './harness.ts'
 
 const SIZES = [25, 250, 2500, 25_000]
 const DEVICES = ['cpu', 'gpu'] as const
-/** A device that needs longer for one call is left out from this size on. */
+/** Sizes at which one call is expected to take longer are left out. */
 const LONGEST_MS = 60_000
 
 type Figures = { [name: string]: Figure }
 
-/** Median of as many calls as a few seconds hold; undefined where the device fails, with the reason told. */
+/** What computes for `gpu`, by the name that Dawn gives it; undefined where nothing does. */
+async function nameAdapter(): Promise<string | undefined> {
+  useSoftwareVulkan()
+  try {
+    await useBackend('webgpu')
+    const { gpu } = navigator as unknown as Adapters
+    const info = (await gpu.requestAdapter({ powerPreference: 'high-performance' }))!.info
+    const name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ')
+    return `${name} (${isSoftware(name) ? 'software' : 'card'})`
+  } catch (error) {
+    if ((error as { code?: string }).code === 'BACKEND_UNAVAILABLE') return undefined
+    throw error
+  } finally {
+    await tf.setBackend('cpu')
+  }
+}
+
+const isSoftware = (adapter = ''): boolean => /swiftshader|llvmpipe|lavapipe|basic render/i.test(adapter)
+
+type Adapters = { gpu: { requestAdapter(options: object): Promise<{ info: Record<string, string> } | null> } }
+
+/** Median of as many calls as a few seconds hold, after one that warms up. */
 async function time(call: () => Promise<unknown>, runs: number): Promise<number> {
   await call()
   const times: number[] = []
@@ -97,15 +119,15 @@ export default bench({
   name: 'tensor-gpu',
   description: 'CPU against GPU: meta-gradient of --sizes 25,250,2500,25000 tasks, training steps, bytes with remat',
   async run(context) {
-    const software = useSoftwareVulkan() !== undefined
-    const adapter = software ? 'SwiftShader, in software' : "the machine's own"
-    const figures: Figures = { adapter }
+    const adapter = await nameAdapter()
+    const devices = adapter === undefined ? (['cpu'] as const) : DEVICES
+    const figures: Figures = { adapter: adapter ?? 'none: there is no WebGPU adapter, so only the CPU is measured' }
     const runs = context.number('runs', 20)
     const measured: { [name: string]: number } = {}
     const measure = async (name: string, call: () => Promise<unknown>): Promise<void> => {
       try {
         measured[name] = await time(call, runs)
-        const note = name.includes('gpu') ? `on ${adapter}` : 'one thread'
+        const note = name.includes('gpu') ? `on ${isSoftware(adapter) ? 'software' : 'the card'}` : 'one thread'
         figures[name] = { value: measured[name], unit: 'ms', note }
       } catch (error) {
         figures[name] = `failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`
@@ -113,31 +135,45 @@ export default bench({
       context.log(`${name}: ${measured[name]?.toFixed(2) ?? figures[name]}`)
     }
     const family = sampleFamily(sinusoids({ shots: 10 }), { seed: 1 })
-    const slow = new Set<DeviceName>()
-    for (const size of sizesOf(context.args)) {
+    const sizes = sizesOf(context.args).sort((a, b) => a - b)
+    const compared: number[] = []
+    for (const [i, size] of sizes.entries()) {
       const tasks = await family.batch(0, size)
-      for (const device of DEVICES) {
+      for (const device of devices) {
         const name = `metagrad_${size}_${device}_ms`
-        if (slow.has(device)) {
-          figures[name] = `left out: over ${LONGEST_MS / 1000} s expected`
-          continue
+        const before = sizes[i - 1]
+        if (before !== undefined) {
+          const expected = (measured[`metagrad_${before}_${device}_ms`] ?? Number.POSITIVE_INFINITY) * (size / before)
+          if (!(expected <= LONGEST_MS)) {
+            const reason = Number.isFinite(expected)
+              ? `about ${(expected / 1000).toFixed(0)} s a call expected`
+              : 'as before'
+            figures[name] = `left out: ${reason}`
+            context.log(`${name}: ${figures[name]}`)
+            continue
+          }
         }
         const { step, call } = metaGradient(1, false, device)
         await measure(name, () => call(tasks))
         await step.dispose()
-        if (!(measured[name]! * 10 < LONGEST_MS)) slow.add(device)
       }
       const [cpu, gpu] = [measured[`metagrad_${size}_cpu_ms`], measured[`metagrad_${size}_gpu_ms`]]
       if (cpu !== undefined && gpu !== undefined) {
+        compared.push(size)
         figures[`metagrad_${size}_gpu_over_cpu`] = gpu / cpu
-        if (gpu < cpu && figures.crossing_tasks === undefined) figures.crossing_tasks = size
+        if (gpu < cpu && figures.crossing_tasks === undefined) {
+          figures.crossing_tasks = { value: size, unit: 'tasks', note: 'the fewest at which the GPU was faster' }
+        }
       }
     }
-    figures.crossing_tasks ??= 'none: the CPU was faster at every size that both ran'
+    figures.crossing_tasks ??=
+      compared.length === 0
+        ? 'not known: no size ran on both'
+        : `none: the CPU was faster at every size that ran on both (${compared.join(', ')})`
     const perceptron = mlp({ sizes: [45, 128, 64, 3] })
     const block = { features: 32, heads: 4, hidden: 64, causal: true }
     const transformer = sequential([transformerBlock(block), dense({ inputs: 32, outputs: 3 })])
-    for (const device of DEVICES) {
+    for (const device of devices) {
       await measure(`mlp_${device}_ms`, training(perceptron, [64, 45], device))
       const last: typeof transformer = {
         ...transformer,
@@ -147,14 +183,20 @@ export default bench({
     }
     const [steps, count] = [context.number('remat-steps', 10), context.number('remat-tasks', 250)]
     const tasks = await family.batch(0, count)
-    for (const remat of [false, true]) {
-      const { step, call } = metaGradient(steps, remat, 'cpu')
-      const label = remat ? 'remat' : 'kept'
-      await measure(`${label}_ms`, () => call(tasks))
-      const note = `${steps} inner steps, ${count} tasks: values alive at once in the graph`
-      figures[`${label}_megabytes`] = { value: step.explain()[0]!.peakBytes / 1e6, unit: 'MB', note }
+    const [kept, remat] = [metaGradient(steps, false, 'cpu'), metaGradient(steps, true, 'cpu')]
+    const { timings, ratios } = await interleave(
+      { kept: () => kept.call(tasks), remat: () => remat.call(tasks) },
+      { runs, warmup: 2 },
+    )
+    const note = `${steps} inner steps, ${count} tasks`
+    for (const [label, { step }] of Object.entries({ kept, remat })) {
+      const { median, spread } = timings[label as keyof typeof timings]
+      figures[`${label}_ms`] = { value: median, unit: 'ms', spread, note }
+      const megabytes = step.explain()[0]!.peakBytes / 1e6
+      figures[`${label}_megabytes`] = { value: megabytes, unit: 'MB', note: 'values alive at once in the graph' }
       await step.dispose()
     }
+    figures.remat_over_kept = ratios.remat
     return { figures }
   },
 })

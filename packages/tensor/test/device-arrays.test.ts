@@ -150,6 +150,37 @@ describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device)
   )
 })
 
+test('memory is given back once: at dispose, or when a forgotten array is collected', async () => {
+  const freed = { disposed: 0, forgotten: 0 }
+  const make = (name: keyof typeof freed) =>
+    new DeviceArray('float32', [1], 'gpu', {
+      handle: undefined,
+      read: async () => Float32Array.of(1),
+      free: () => {
+        freed[name]++
+      },
+    })
+  const own = make('disposed')
+  own.dispose()
+  expect(freed.disposed).toBe(1)
+  own.dispose()
+  // Nobody holds these any more; more of them than one, as the last may still lie on the stack.
+  const forget = (): void => {
+    for (let i = 0; i < 100; i++) {
+      make('forgotten')
+      make('disposed').dispose()
+    }
+  }
+  forget()
+  for (let turn = 0; turn < 1000 && freed.forgotten < 99; turn++) {
+    collect()
+    await new Promise(setImmediate)
+  }
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  expect(freed.forgotten).toBeGreaterThanOrEqual(99)
+  expect(freed.disposed).toBe(101)
+})
+
 test('without a runtime the face is the same', async () => {
   const f = compile((x: tf.Tensor) => tf.square(x), { execution: 'eager', outputs: 'device' })
   const square = await f(Float32Array.of(3))
