@@ -6,8 +6,8 @@ import { opCases } from './support/differentiable-ops.ts'
 // What has no derivative to be wrong: makers of constants, comparisons, integers, and the machinery of tfjs.
 const WITHOUT_DERIVATIVE = new Set(
   [
-    'scalar tensor tensor1d tensor2d tensor3d tensor4d zeros ones zerosLike onesLike range eye oneHot',
-    'greater greaterEqual less lessEqual equal notEqual logicalNot logicalAnd argMax floor sign step',
+    'scalar tensor tensor1d tensor2d tensor3d tensor4d zeros ones zerosLike onesLike fill range eye oneHot',
+    'greater greaterEqual less lessEqual equal notEqual logicalNot logicalAnd argMax argMin floor sign step',
     'cast clone keep dispose ready tidy engine env grad grads customGrad sequential',
     'getGradient registerGradient unregisterGradient registerKernel registerBackend getKernelsForBackend',
     'getBackend setBackend enableProdMode',
