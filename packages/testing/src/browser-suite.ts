@@ -120,7 +120,7 @@ export async function runSuite(
       let answer: PageAnswer
       try {
         await page.goto(`${server.url}?${new URLSearchParams({ ...next })}`)
-        await page.waitForFunction(() => window.answer !== undefined, undefined, { timeout: 120_000 })
+        await page.waitForFunction(() => window.answer !== undefined, undefined, { timeout: 400_000 })
         answer = await page.evaluate(() => window.answer!)
       } catch (error) {
         answer = { tests: [], on: '', error: error instanceof Error ? error.message : String(error) }
