@@ -1,26 +1,8 @@
 import '@tensorflow/tfjs'
 import { pairedT } from '@regimen/core/math'
-import { dense } from '@regimen/tensor'
 import { expect, test } from 'vitest'
-import {
-  chooseLearner,
-  type MetaModel,
-  maml,
-  matching,
-  prototypical,
-  relation,
-  type Task,
-  type Weights,
-} from '../src/index.ts'
-import { column, labels, leaf, setOf } from './support/learners.ts'
-
-const line = dense({ inputs: 1, outputs: 1, bias: false })
-/** y = w x with a rate of next to nothing: a model that stays at w. */
-const fixed = (w: number): MetaModel => ({
-  learner: maml({ net: line, rate: 1e-12 }),
-  params: { net: { kernel: leaf([1, 1], [w]) } } as Weights,
-})
-const taskAt = (y: number): Task => ({ support: setOf([1], [y]), query: setOf([1], [y]) })
+import { chooseLearner, type MetaModel, matching, prototypical, relation, type Weights } from '../src/index.ts'
+import { column, fixed, labels, leaf, line, taskAt } from './support/learners.ts'
 
 test('the best mean leads, with paired differences and intervals by hand', async () => {
   // Targets 1, 2, 3: from w = 2 losses 1, 0, 1; from w = 3 losses 4, 1, 0; from w = 9 losses 64, 49, 36.

@@ -1,27 +1,9 @@
 import '@tensorflow/tfjs'
 import { createRng } from '@regimen/core'
-import { dense, mlp } from '@regimen/tensor'
+import { mlp } from '@regimen/tensor'
 import { expect, test } from 'vitest'
-import {
-  adapt,
-  chartPatterns,
-  ensemble,
-  type MetaModel,
-  maml,
-  matching,
-  prototypical,
-  relation,
-  type Task,
-  type Weights,
-} from '../src/index.ts'
-import { column, labels, leaf, setOf } from './support/learners.ts'
-
-const line = dense({ inputs: 1, outputs: 1, bias: false })
-const fixed = (w: number): MetaModel => ({
-  learner: maml({ net: line, rate: 1e-12 }),
-  params: { net: { kernel: leaf([1, 1], [w]) } } as Weights,
-})
-const taskAt = (y: number): Task => ({ support: setOf([1], [y]), query: setOf([1], [y]) })
+import { adapt, chartPatterns, ensemble, matching, prototypical, relation, type Weights } from '../src/index.ts'
+import { column, fixed, labels, leaf, line, setOf, taskAt } from './support/learners.ts'
 
 test('answers are averaged, equally or by loss, by hand', async () => {
   const models = [fixed(1), fixed(3)]

@@ -2,18 +2,8 @@ import '@tensorflow/tfjs'
 import { createRng } from '@regimen/core'
 import { dense, flattenTree, mlp, type TensorLeaf, unflattenTree } from '@regimen/tensor'
 import { describe, expect, test } from 'vitest'
-import {
-  adapt,
-  chartPatterns,
-  evaluate,
-  matching,
-  metaTrain,
-  openAdapter,
-  sampleFamily,
-  type TaskSet,
-  type Weights,
-} from '../src/index.ts'
-import { column, labels, leaf, metaGradient, relativeError } from './support/learners.ts'
+import { adapt, evaluate, matching, openAdapter, type TaskSet, type Weights } from '../src/index.ts'
+import { column, labels, leaf, metaGradient, relativeError, unseenPatterns } from './support/learners.ts'
 
 const plain = (size: number) => dense({ inputs: size, outputs: size, bias: false })
 const rows = (data: readonly number[], width = 2): TensorLeaf => leaf([data.length / width, width], data)
@@ -202,19 +192,9 @@ test('a class without support is never the answer; padded tasks of a batch chang
 })
 
 test('learns to compare chart patterns that it has not seen', async () => {
-  const patterns = ['double-top', 'double-bottom', 'bull-flag', 'bear-flag', 'v-bottom', 'spike-top'] as const
-  const family = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns, span: [1, 1] })
   const learner = matching({ net: mlp({ sizes: [64, 32, 8] }), ways: 3, embedding: 8 })
-  const { model } = await metaTrain(learner, sampleFamily(family, { seed: 1 }), {
-    iterations: 200,
-    tasksPerBatch: 8,
-    rate: 3e-3,
-  })
-  const held = ['head-and-shoulders', 'inverse-head-and-shoulders', 'rising-wedge', 'cup-and-handle'] as const
-  const unseen = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns: held, span: [1, 1] })
-  const { accuracies } = await evaluate(model, await sampleFamily(unseen, { seed: 2 }).batch(0, 60))
   // Guessing is right in a third.
-  expect(accuracies!.at(-1)!.mean - accuracies!.at(-1)!.interval).toBeGreaterThan(0.6)
+  expect(await unseenPatterns(learner)).toBeGreaterThan(0.6)
 })
 
 test('bad options and nets are refused', async () => {

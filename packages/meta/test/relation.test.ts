@@ -3,17 +3,8 @@ import { createRng } from '@regimen/core'
 import { conv2d, dense, mlp, random, sequential, withRandom } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, test } from 'vitest'
-import {
-  adapt,
-  chartPatterns,
-  evaluate,
-  featureWise,
-  metaTrain,
-  relation,
-  sampleFamily,
-  type Weights,
-} from '../src/index.ts'
-import { column, labels, leaf, metaGradient } from './support/learners.ts'
+import { adapt, evaluate, featureWise, metaTrain, relation, type Weights } from '../src/index.ts'
+import { column, labels, leaf, metaGradient, unseenPatterns } from './support/learners.ts'
 
 const line = dense({ inputs: 1, outputs: 1, bias: false })
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
@@ -182,24 +173,14 @@ describe('feature-wise transformation', () => {
 })
 
 test('learns to compare chart patterns that it has not seen', async () => {
-  const patterns = ['double-top', 'double-bottom', 'bull-flag', 'bear-flag', 'v-bottom', 'spike-top'] as const
-  const family = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns, span: [1, 1] })
   const learner = relation({
     ways: 3,
     features: ['difference', 'product'],
     loss: 'crossEntropy',
     scales: [{ net: mlp({ sizes: [64, 32, 8] }), relation: mlp({ sizes: [16, 16, 1] }) }],
   })
-  const { model } = await metaTrain(learner, sampleFamily(family, { seed: 1 }), {
-    iterations: 200,
-    tasksPerBatch: 8,
-    rate: 3e-3,
-  })
-  const held = ['head-and-shoulders', 'inverse-head-and-shoulders', 'rising-wedge', 'cup-and-handle'] as const
-  const unseen = chartPatterns({ shots: 3, queries: 5, ways: 3, patterns: held, span: [1, 1] })
-  const { accuracies } = await evaluate(model, await sampleFamily(unseen, { seed: 2 }).batch(0, 60))
   // Guessing is right in a third.
-  expect(accuracies!.at(-1)!.mean - accuracies!.at(-1)!.interval).toBeGreaterThan(0.6)
+  expect(await unseenPatterns(learner)).toBeGreaterThan(0.6)
 })
 
 test('bad options and nets are refused', async () => {

@@ -13,6 +13,7 @@ import {
 import { decodePage, emptyPage, encodePage, type Page } from './pages.ts'
 import {
   checkSample,
+  emptyDraw,
   finite,
   type ReplayDraw,
   type ReplayOptions,
@@ -257,15 +258,7 @@ export async function spilledReplay(
       return inTurn(async () => {
         const size = sizeNow()
         check(size > 0, WHERE, () => 'nothing can be drawn: the buffer is empty.', 'Add a sample first.')
-        const draw: ReplayDraw = {
-          count,
-          slots: new Int32Array(count),
-          x: new Float32Array(count * width),
-          y: new Float32Array(count * targets),
-          extra: new Float32Array(count * extras),
-          groups: new Int32Array(count),
-          weights: new Float32Array(count).fill(1),
-        }
+        const draw = emptyDraw(count, { width, targets, extras })
         // Pages by their sizes, then rows evenly: every sample is as likely as any other.
         const weights = [...pages.map(() => page), tail.count]
         const from = Array.from({ length: Math.min(spread, count) }, () => rng.categorical(weights))

@@ -310,7 +310,11 @@ export function allFinite(values: ArrayLike<number>): boolean {
   return true
 }
 
-function emptyDraw(count: number, { width, targets, extras }: Complete): ReplayDraw {
+/** A draw whose rows are yet to be filled, all of weight 1. */
+export function emptyDraw(
+  count: number,
+  { width, targets, extras }: { readonly width: number; readonly targets: number; readonly extras: number },
+): ReplayDraw {
   return {
     count,
     slots: new Int32Array(count),

@@ -1,9 +1,9 @@
 import type { Rng } from '@regimen/core'
-import { flattenTree, type TensorTree, valueAndGradient } from '@regimen/tensor'
+import type { TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
-import { lossOptions } from '../gradient/inner-loop.ts'
 import type { MetaLearner, SetTensors, Weights } from '../learner.ts'
-import { moveStatistics, readChanges, type StatisticUpdates } from '../statistics.ts'
+import { onePassGradient } from '../one-pass-gradient.ts'
+import type { StatisticUpdates } from '../statistics.ts'
 import { type Answers, withTaskAxis } from './sets.ts'
 
 /** How one pass is to go. */
@@ -39,16 +39,11 @@ export function onePass(reader: OnePass): MetaLearner {
     loss,
     init: (rng) => reader.init(rng),
     controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: true }),
-    metaGradient(params, { support, query }) {
-      const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
-        const updates: StatisticUpdates = []
+    metaGradient: (params, { support, query }) =>
+      onePassGradient(params, query, loss, (tree, updates) => {
         const own = reader.read(tree, support, { updates })
-        const judged = loss(reader.answer(tree, own, query.x, { updates }), query.y, lossOptions(query, false))
-        const { leaves } = flattenTree<tf.Tensor>(tree)
-        return [judged, moveStatistics(tree, readChanges(leaves, leaves, updates))] as const
-      }, params)
-      return { loss: value, gradient, bounded: tf.scalar(0), statistics: aux }
-    },
+        return reader.answer(tree, own, query.x, { updates })
+      }),
     adapt(params, support, { tasks }) {
       const own = reader.read(params, withTaskAxis(support, tasks !== undefined), {})
       return { path: [own, own], bounded: tf.scalar(0) }

@@ -1,9 +1,10 @@
 import { check, type Rng, describe as show } from '@regimen/core'
-import { flattenTree, softmaxCrossEntropy, type TensorTree, valueAndGradient } from '@regimen/tensor'
+import { softmaxCrossEntropy, type TensorTree } from '@regimen/tensor'
 import * as tf from '@tensorflow/tfjs-core'
 import { lossOptions } from '../gradient/inner-loop.ts'
 import type { MetaLearner, MetaNet, SetTensors, TaskLoss, Weights } from '../learner.ts'
-import { moveStatistics, readChanges, type StatisticUpdates } from '../statistics.ts'
+import { onePassGradient } from '../one-pass-gradient.ts'
+import type { StatisticUpdates } from '../statistics.ts'
 
 /** How one pass through the nets is to go. */
 export interface MetricPass {
@@ -48,18 +49,11 @@ export function defineMetric<Z>(metric: Metric<Z>): MetaLearner {
     loss,
     init: metric.init,
     controls: () => ({ stepWeights: new Float32Array([1]), secondOrder: true }),
-    metaGradient(params, { support, query }) {
-      const { value, gradient, aux } = valueAndGradient((tree: TensorTree) => {
-        const updates: StatisticUpdates = []
+    metaGradient: (params, { support, query }) =>
+      onePassGradient(params, query, loss, (tree, updates) => {
         const pass = { tasks: true, updates }
-        const own = encode(tree, support, pass)
-        const scores = score(tree, own, embed(tree, query.x, pass), pass)
-        const { leaves } = flattenTree<tf.Tensor>(tree)
-        const statistics = moveStatistics(tree, readChanges(leaves, leaves, updates))
-        return [loss(scores, query.y, lossOptions(query, false)), statistics] as const
-      }, params)
-      return { loss: value, gradient, bounded: tf.scalar(0), statistics: aux }
-    },
+        return score(tree, encode(tree, support, pass), embed(tree, query.x, pass), pass)
+      }),
     adapt(params, support, { tasks }) {
       const own = encode(params, support, { tasks: tasks !== undefined })
       return { path: [own, own], bounded: tf.scalar(0) }

@@ -1,8 +1,14 @@
-import { compile, flattenTree, type TensorLeaf, type TensorTree } from '@regimen/tensor'
+import { compile, dense, flattenTree, type TensorLeaf, type TensorTree } from '@regimen/tensor'
 import type * as tf from '@tensorflow/tfjs-core'
 import {
+  chartPatterns,
+  evaluate,
   type MetaLearner,
+  type MetaModel,
+  maml,
+  metaTrain,
   type SetTensors,
+  sampleFamily,
   stackTasks,
   type Task,
   type TaskSet,
@@ -22,6 +28,33 @@ export const labels = (values: readonly number[]): TensorLeaf => ({
 })
 
 export const setOf = (x: readonly number[], y: readonly number[]): TaskSet => ({ x: column(x), y: column(y) })
+
+/** y = w x. */
+export const line = dense({ inputs: 1, outputs: 1, bias: false })
+
+/** y = w x with a rate of next to nothing: a model that stays at w. */
+export const fixed = (w: number): MetaModel => ({
+  learner: maml({ net: line, rate: 1e-12 }),
+  params: { net: { kernel: leaf([1, 1], [w]) } },
+})
+
+/** One sample, x = 1, with this target. */
+export const taskAt = (y: number): Task => ({ support: setOf([1], [y]), query: setOf([1], [y]) })
+
+/** Accuracy on patterns that were never seen, after a short training on others: mean less its 95 % interval. Guessing has 1/3. */
+export async function unseenPatterns(learner: MetaLearner): Promise<number> {
+  const sizes = { shots: 3, queries: 5, ways: 3, span: [1, 1] as const }
+  const known = ['double-top', 'double-bottom', 'bull-flag', 'bear-flag', 'v-bottom', 'spike-top'] as const
+  const held = ['head-and-shoulders', 'inverse-head-and-shoulders', 'rising-wedge', 'cup-and-handle'] as const
+  const { model } = await metaTrain(learner, sampleFamily(chartPatterns({ ...sizes, patterns: known }), { seed: 1 }), {
+    iterations: 200,
+    tasksPerBatch: 8,
+    rate: 3e-3,
+  })
+  const tasks = await sampleFamily(chartPatterns({ ...sizes, patterns: held }), { seed: 2 }).batch(0, 60)
+  const { mean, interval } = (await evaluate(model, tasks)).accuracies!.at(-1)!
+  return mean - interval
+}
 
 /** The meta-gradient of a learner as flat numbers, in the order of the tree. */
 export async function metaGradient(
