@@ -142,6 +142,13 @@ describe('what the passes make of', () => {
     expect(await simplified((a) => tf.reshape(tf.sum(a, 1), [3, 1]), x)).toEqual(['ReduceSum'])
   })
 
+  test('a sum over tensors with axes of length one goes over those that are longer', async () => {
+    const tall = floats([1, 6, 1, 5, 4], 1)
+    expect(await simplified((a) => tf.sum(a, [1, 3]), tall)).toEqual(['Reshape', 'ReduceSum'])
+    expect(await simplified((a) => tf.max(a, [0, 2, 4], true), tall)).toEqual(['Reshape', 'ReduceMax', 'Reshape'])
+    expect(await simplified((a) => tf.mean(a, [0, 1]), floats([4, 3], 1))).toEqual(['ReduceMean'])
+  })
+
   test('a sum over tasks of squared or absolute outer products', async () => {
     for (const each of [tf.square, tf.abs]) {
       const importance = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.sum(each(tf.matMul(a, b, true)), 0)
