@@ -39,7 +39,9 @@ export interface Plan {
   learner(ways: number): MetaLearner
 }
 
-const FILTERS = 32
+/** Filters of the four convolutions where nets are compared, and where they are adapted, which costs several times as much. */
+const WIDE = [32, 64, 128, 128]
+const NARROW = [32, 32, 32, 32]
 const MLP = [256, 128, 64, 64]
 
 /** Which cells a training fills: nets that compare embeddings serve any number of classes. */
@@ -54,7 +56,7 @@ export function plans(): { [name: string]: Plan } {
   const comparing = (name: string, shots: number, learner: Plan['learner']): void => {
     // More classes than will be asked for (Snell et al. 2017, section 3.1); then one training serves any number.
     const sizes = { ways: 20, shots, queries: 5, tasksPerBatch: 1 }
-    list[`${name}/any/${shots}`] = { ...sizes, ...annealed(1200), learner }
+    list[`${name}/any/${shots}`] = { ...sizes, ...annealed(2000), learner }
   }
   const adapting = (
     name: string,
@@ -91,14 +93,14 @@ export function plans(): { [name: string]: Plan } {
       })
       adapting('maml-conv', ways, shots, {
         ...size,
-        ...annealed(600),
+        ...annealed(ways === 5 ? 1000 : 600),
         tasksPerBatch: ways === 5 ? 8 : 2,
         learner: () => maml({ ...inner, net: classifier(ways) }),
       })
       adapting('reptile', ways, shots, {
         tasksPerBatch: ways === 5 ? 5 : 2,
-        iterations: 1000,
-        rate: (update) => 1 - update / 1000,
+        iterations: 600,
+        rate: (update) => 1 - update / 600,
         steps: 10,
         learner: () => reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3 }),
       })
@@ -112,7 +114,8 @@ const annealed = (iterations: number): Pick<Plan, 'iterations' | 'rate'> => ({
   rate: cosineDecay({ from: 2e-3, to: 4e-5, steps: iterations }),
 })
 
-const EMBEDDING = 4 * FILTERS
+/** 2 × 2 places are left of an image. */
+const EMBEDDING = 4 * WIDE.at(-1)!
 
 /** Layers of any kind one after the other. */
 function chain(layers: readonly unknown[]): MetaNet {
@@ -125,33 +128,35 @@ function chain(layers: readonly unknown[]): MetaNet {
 
 const scaled = (features: number): unknown[] => [batchNorm({ features }), activation('relu')]
 
-/** 28 → 14 → 7 → 4 → 2: four convolutions of stride 2, as MAML has them on Omniglot. */
-function blocks(count = 4): unknown[] {
-  const layer = { outputs: FILTERS, window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
-  return Array.from({ length: count }, (_, i) => [
-    conv2d({ ...layer, inputs: i === 0 ? 1 : FILTERS }),
-    ...scaled(FILTERS),
-  ]).flat()
+/** 28 → 14 → 7 → 4 → 2: convolutions of stride 2, as MAML has them on Omniglot. */
+function blocks(filters: readonly number[]): unknown[] {
+  return filters.flatMap((outputs, i) => [
+    conv2d({ ...LAYER, inputs: filters[i - 1] ?? 1, outputs }),
+    ...scaled(outputs),
+  ])
 }
+
+const LAYER = { window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
 
 /** Maps of 4 × 4 are compared, by one more convolution and two layers. */
 function relating(): RelationScale {
-  const layer = { window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
+  const [first, outputs] = WIDE as [number, number]
   return {
-    net: chain(blocks(3)),
+    net: chain(blocks([first, outputs, outputs])),
     relation: chain([
-      conv2d({ ...layer, inputs: 2 * FILTERS, outputs: FILTERS }),
-      ...scaled(FILTERS),
+      conv2d({ ...LAYER, inputs: 2 * outputs, outputs }),
+      ...scaled(outputs),
       flatten(),
-      dense({ inputs: EMBEDDING, outputs: 8, activation: 'relu', initializer: 'heUniform' }),
+      dense({ inputs: 4 * outputs, outputs: 8, activation: 'relu', initializer: 'heUniform' }),
       dense({ inputs: 8, outputs: 1 }),
     ]),
   }
 }
 
-const convolutional = (): MetaNet => chain([...blocks(), flatten()])
+const convolutional = (): MetaNet => chain([...blocks(WIDE), flatten()])
 
-const classifier = (outputs: number): MetaNet => chain([...blocks(), flatten(), dense({ inputs: EMBEDDING, outputs })])
+const classifier = (outputs: number): MetaNet =>
+  chain([...blocks(NARROW), flatten(), dense({ inputs: 4 * NARROW.at(-1)!, outputs })])
 
 function perceptron(outputs: number, rows = 0): MetaNet {
   const layer = { bias: false, initializer: 'heUniform' } as const
