@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs'
-import { parentPort, workerData } from 'node:worker_threads'
 import { evaluate, metaTrain, sampleEpisodes, type Weights } from '@regimen/meta'
-import { distorted, type Omniglot } from './meta-omniglot.lib.ts'
+import { createContext } from './harness.ts'
+import { distorted, omniglot } from './meta-omniglot.lib.ts'
 import { cellsOf, type Plan, plans, withoutAverages } from './meta-omniglot-plans.lib.ts'
 
 /** Accuracy with batch norm by running averages, and by the batch at hand (transductive: query samples see each other). */
@@ -14,9 +14,8 @@ export interface Cell {
 
 export type Cells = { [cell: string]: Cell }
 
-/** What a worker is started with. */
+/** What a process is started with. */
 export interface Settings {
-  readonly data: Omniglot
   /** Factor on the iterations. */
   readonly scale: number
   readonly tests: number
@@ -24,16 +23,16 @@ export interface Settings {
   readonly validation: boolean
 }
 
-/** What a worker answers: progress, or the cells that a training filled. */
+/** What a process answers: progress, or the cells that a training filled. */
 export type Answer = { readonly progress: string } | { readonly cells: Cells }
 
-const settings = workerData as Settings
-const say = (answer: Answer): void => parentPort!.postMessage(answer)
-parentPort!.on('message', async (name: string) => say({ cells: await measure(name, plans()[name]!) }))
+const { scale, tests, validation } = JSON.parse(process.argv[2]!) as Settings
+const data = omniglot(createContext([]))!
+const say = (answer: Answer): boolean => process.send!(answer)
+process.on('message', async (name: string) => say({ cells: await measure(name, plans()[name]!) }))
 
 /** Trains, then judges the same parameters with both kinds of statistics. */
 async function measure(name: string, plan: Plan): Promise<Cells> {
-  const { data, scale, tests, validation } = settings
   const iterations = Math.max(1, Math.round(plan.iterations * scale))
   const begin = performance.now()
   const sampler = distorted(sampleEpisodes(data.train, { ...plan, seed: 'train' }), 'distort')

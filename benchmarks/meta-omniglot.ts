@@ -1,5 +1,6 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { type BenchContext, bench, type Figure } from './harness.ts'
 import { type Omniglot, omniglot } from './meta-omniglot.lib.ts'
 import { cellsOf, plans } from './meta-omniglot-plans.lib.ts'
@@ -45,7 +46,7 @@ export default bench({
       cellsOf(name).some((cell) => !(cell in cells) && (only === undefined || only === cell)),
     )
     const begin = performance.now()
-    await inWorkers(wanted, data, context, (found) => {
+    await inProcesses(wanted, context, (found) => {
       Object.assign(cells, found)
       if (file) writeFileSync(file, `${JSON.stringify(cells, null, 2)}\n`)
     })
@@ -53,29 +54,28 @@ export default bench({
   },
 })
 
-/** Lets each of the workers train what is next on the list until none is left. */
-async function inWorkers(
+/** Lets each of the processes train what is next on the list until none is left. */
+async function inProcesses(
   names: readonly string[],
-  data: Omniglot,
   context: BenchContext,
   found: (cells: Cells) => void,
 ): Promise<void> {
   const settings: Settings = {
-    data,
     scale: context.number('scale', 1),
     tests: context.number('tests', 300),
     validation: context.flag('validation'),
   }
   const queue = [...names]
-  const work = (worker: Worker): Promise<void> =>
+  const work = (child: ChildProcess): Promise<void> =>
     new Promise((resolve, reject) => {
       const next = (): void => {
         const name = queue.shift()
         if (name === undefined) resolve()
-        else worker.postMessage(name)
+        else child.send(name)
       }
-      worker.on('error', reject)
-      worker.on('message', (answer: Answer) => {
+      child.on('error', reject)
+      child.on('exit', (code) => reject(new Error(`A training ended with exit code ${code}.`)))
+      child.on('message', (answer: Answer) => {
         if ('progress' in answer) return context.log(answer.progress)
         for (const [cell, { running, transductive, seconds }] of Object.entries(answer.cells)) {
           const [own, seen] = [running, transductive].map((pair) => pair.map(percent).join(' ± '))
@@ -86,14 +86,14 @@ async function inWorkers(
       })
       next()
     })
-  const workers = Array.from(
-    { length: Math.min(context.number('jobs', 2), names.length) },
-    () => new Worker(new URL('./meta-omniglot-worker.lib.ts', import.meta.url), { workerData: settings }),
+  const script = fileURLToPath(new URL('./meta-omniglot-worker.lib.ts', import.meta.url))
+  const children = Array.from({ length: Math.min(context.number('jobs', 2), names.length) }, () =>
+    fork(script, [JSON.stringify(settings)]),
   )
   try {
-    await Promise.all(workers.map(work))
+    await Promise.all(children.map(work))
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    for (const child of children) child.kill()
   }
 }
 
