@@ -97,12 +97,15 @@ export function plans(): { [name: string]: Plan } {
         tasksPerBatch: ways === 5 ? 8 : 2,
         learner: () => maml({ ...inner, net: classifier(ways) }),
       })
+      // A step of training sees one support and one query sample of each class; Nichol et al. test with 50 steps.
+      const reptiles = ways === 5 ? 3000 : 1500
       adapting('reptile', ways, shots, {
         tasksPerBatch: ways === 5 ? 5 : 2,
-        iterations: 600,
-        rate: (update) => 1 - update / 600,
-        steps: 10,
-        learner: () => reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3 }),
+        iterations: reptiles,
+        rate: (update) => 1 - update / reptiles,
+        steps: 50,
+        learner: () =>
+          reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3, parts: shots }),
       })
     }
   }

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs'
 import { dense } from '@regimen/tensor'
 import { expect, test } from 'vitest'
-import { imaml, reptile, type Weights } from '../src/index.ts'
+import { adapt, imaml, reptile, type Weights } from '../src/index.ts'
 import { leaf, metaGradient, setOf } from './support/learners.ts'
 
 const line = dense({ inputs: 1, outputs: 1, bias: false })
@@ -25,6 +25,20 @@ test('Reptile with Adam without momentum: the first step is the rate, whatever t
   expect((await metaGradient(learner, at(1), [up])).gradient[0]).toBeCloseTo(-0.5, 4)
   // One task goes up by 0.5, the other down by 0.5: the start stays.
   expect((await metaGradient(learner, at(1), [up, down])).gradient[0]).toBeCloseTo(0, 4)
+})
+
+test('Reptile in parts: each step sees the next part, by hand', async () => {
+  // Parts are the samples 0 and 2 (both in the support and in the query: targets 5) and the samples 1 and 3 (targets 3). Rate 0.25
+  // halves the distance: 1 → 3 towards 5, then stays at 3. The pseudo-gradient is −2.
+  const learner = reptile({ net: line, steps: 2, rate: 0.25, inner: 'sgd', parts: 2 })
+  const task = { support: setOf([1, 1], [4, 3]), query: setOf([1, 1], [6, 3]) }
+  const found = await metaGradient(learner, at(1), [task])
+  expect(found.gradient[0]).toBeCloseTo(-2, 5)
+  // Adapted without a query: 1 → 2.5 towards the first sample, → 2.75 towards the second, and the first again.
+  const model = { learner, params: at(1) }
+  const adapted = await adapt(model, setOf([1, 1], [4, 3]), { steps: 3 })
+  expect((await adapted.predict(leaf([1, 1], [1]))).data[0]).toBeCloseTo((2.75 + 4) / 2, 5)
+  expect(() => reptile({ net: line, parts: 0 })).toThrow('parts must be an integer ≥ 1, got 0')
 })
 
 test('iMAML on a quadratic: the gradient of the exact minimum, by hand', async () => {

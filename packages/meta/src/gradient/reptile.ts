@@ -19,6 +19,12 @@ import { type MamlOptions, readLoop } from './maml.ts'
 export interface ReptileOptions extends Omit<MamlOptions, 'bound'> {
   /** Method of the inner loop: Adam without momentum, or plain gradient descent. @default 'adam' */
   inner?: 'adam' | 'sgd'
+  /**
+   * Parts that the samples of a task are dealt into, one after the other; each inner step sees the next part. From 2 on the start
+   * learns what helps from part to part, as the paper's minibatches do, not how to fit the same samples fast. Samples sorted by
+   * class with as many of each as there are parts give every part one of each. At most the support's samples. @default 1
+   */
+  parts?: number
 }
 
 /**
@@ -38,9 +44,15 @@ export interface ReptileOptions extends Omit<MamlOptions, 'bound'> {
  * Reference: Nichol, Achiam and Schulman 2018.
  */
 export function reptile(options: ReptileOptions): MetaLearner {
-  const { steps = 5, inner = 'adam' } = options
+  const { steps = 5, inner = 'adam', parts = 1 } = options
   const where = 'meta/reptile'
   check(inner === 'adam' || inner === 'sgd', where, () => `inner must be "adam" or "sgd", got ${describe(inner)}.`)
+  check(
+    Number.isInteger(parts) && parts >= 1,
+    where,
+    () => `parts must be an integer ≥ 1, got ${describe(parts)}.`,
+    'Take the shots of a class, or 1 for all samples in every step.',
+  )
   const loop = readLoop(where, { ...options, steps, bound: Number.POSITIVE_INFINITY })
   const rule = inner === 'adam' ? adam({ beta1: 0 }) : sgd()
   const run = (
@@ -54,7 +66,8 @@ export function reptile(options: ReptileOptions): MetaLearner {
     let state = freshState(rule, own)
     const path = [own]
     for (let step = 0; step < settings.steps; step++) {
-      const gradients = supportGradient(loop, net, own, set, { step, tasks, training, changes })
+      const seen = partOf(set, step, parts, tasks === undefined ? 0 : 1)
+      const gradients = supportGradient(loop, net, own, seen, { step, tasks, training, changes })
       const next = rule.apply(own, { gradients, state, rate: settings.innerRate })
       own = next.params
       state = next.state
@@ -64,7 +77,7 @@ export function reptile(options: ReptileOptions): MetaLearner {
   }
   return {
     id: where,
-    config: { steps, rate: loop.rate, inner },
+    config: { steps, rate: loop.rate, inner, parts },
     steps,
     innerRate: loop.rate,
     loss: loop.loss,
@@ -98,6 +111,17 @@ export function reptile(options: ReptileOptions): MetaLearner {
 function freshState(rule: UpdateRule, own: readonly tf.Tensor[]): { [slot: string]: tf.Tensor } {
   const zeros = Object.entries(rule.init([...own])).map(([slot, { shape }]) => [slot, tf.zeros([...shape])] as const)
   return Object.fromEntries(zeros)
+}
+
+/** Every `parts`-th sample along an axis, in the steps' turn. */
+function partOf(set: SetTensors, step: number, parts: number, axis: number): SetTensors {
+  const n = set.x.shape[axis]!
+  const most = Math.min(parts, n)
+  if (most === 1) return set
+  const from = step % most
+  const ids = Array.from({ length: Math.ceil((n - from) / most) }, (_, i) => from + i * most)
+  const take = (t: tf.Tensor): tf.Tensor => tf.gather(t, tf.tensor1d(ids, 'int32'), axis)
+  return { x: take(set.x), y: take(set.y), weights: set.weights ? take(set.weights) : null }
 }
 
 function join(a: SetTensors, b: SetTensors): SetTensors {
