@@ -48,7 +48,7 @@ export const browser: Gate = {
         file,
         device: ALONE.test(file) ? '' : (BACKEND[name] ?? ''),
       }))
-      return judge(files, await runSuite(chromium, out, runs))
+      return judge(files, await runSuite(chromium, out, runs, context.full ? 3600 : 400))
     } finally {
       await chromium.close()
       rmSync(out, { recursive: true, force: true, maxRetries: 5 })

@@ -1,41 +1,24 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { createRng } from '@regimen/core'
 import { onGpu, useSoftwareVulkan } from '@regimen/testing/gpu'
 import * as tf from '@tensorflow/tfjs'
-import { describe, expect, test } from 'vitest'
+import { InferenceSession } from 'onnxruntime-node'
+import { describe, expect, test, vi } from 'vitest'
 import {
-  adam,
   compile,
   DeviceArray,
   type DeviceName,
   disposeArrays,
   fetchArrays,
   mapTree,
-  meanSquaredError,
-  mlp,
   type TensorLeaf,
-  valueAndGradient,
 } from '../src/index.ts'
-import { floats, relativeError } from './support/arrays.ts'
+import { relativeError } from './support/arrays.ts'
 import { hasAdapter } from './support/gpu.ts'
+import { collect, settledRss } from './support/node-memory.ts'
+import { batch, rule, start, update } from './support/small-step.ts'
 
 useSoftwareVulkan()
 const adapter = await hasAdapter()
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 const full = process.env.REGIMEN_FULL === '1'
-
-const net = mlp({ sizes: [4, 8, 2], activation: 'tanh' })
-const rule = adam()
-type Params = Parameters<typeof net.apply>[0]
-type State = Parameters<typeof rule.apply>[1]['state']
-const update = (params: Params, state: State, x: tf.Tensor, y: tf.Tensor, rate: tf.Tensor) => {
-  const { value, gradient } = valueAndGradient((p) => meanSquaredError(net.apply(p, x), y), params)
-  return { loss: value, ...rule.apply(params, { gradients: gradient, state, rate }) }
-}
-const start = net.init(createRng(1))
-const batch = [floats([8, 4], 3), floats([8, 2], 4), 0.01] as const
 
 describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device) => {
   const here = device === 'cpu' || adapter
@@ -134,9 +117,7 @@ describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device)
           disposeArrays(last)
           last = next
         }
-        // Garbage that is merely not collected yet is no leak.
-        collect()
-        return process.memoryUsage.rss()
+        return settledRss()
       }
       const before = await run(Math.min(1000, steps / 3))
       const grown = (await run(steps)) - before
@@ -148,6 +129,25 @@ describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device)
     },
     600_000,
   )
+})
+
+test.runIf(adapter)(onGpu('a loop that reads nothing waits for the card at every 32nd call', adapter), async () => {
+  const kept = compile((x: tf.Tensor) => [tf.neg(x), tf.sum(x)], { device: 'gpu', outputs: 'device' })
+  let last = await kept(Float32Array.of(1, 2, 4))
+  const run = vi.spyOn(InferenceSession.prototype, 'run')
+  for (let i = 1; i < 64; i++) {
+    const next = await kept(last[0]!)
+    disposeArrays(last)
+    last = next
+  }
+  // 63 calls, and two that copy the smallest result: the sum, which is one number.
+  expect(run).toHaveBeenCalledTimes(63 + 2)
+  const copied = run.mock.calls.filter(([feeds]) => 'in' in feeds).map(([feeds]) => feeds.in!.dims)
+  expect(copied).toEqual([[1], [1]])
+  run.mockRestore()
+  expect(Array.from(await last[0]!.data())).toEqual([1, 2, 4])
+  disposeArrays(last)
+  await kept.dispose()
 })
 
 test('memory is given back once: at dispose, or when a forgotten array is collected', async () => {

@@ -9,6 +9,7 @@ import { openTracer } from '../src/compile/trace.ts'
 import { compile, type TensorLeaf, useBackend } from '../src/index.ts'
 import { floats, relativeError } from './support/arrays.ts'
 import { KERNEL_CASES } from './support/kernel-cases.ts'
+import { settledRss } from './support/node-memory.ts'
 
 useSoftwareVulkan()
 const chosen = await useBackend('webgpu').catch((error: Error) => error)
@@ -79,8 +80,11 @@ test.runIf(adapter)(
       return number!
     }
     const first = await step(50)
+    await step(steps / 3)
+    const rss = settledRss()
     const before = { ...(tf.memory() as tf.MemoryInfo & { numBytesInGPU: number }) }
     const last = await step(steps)
+    expect(settledRss() - rss).toBeLessThan(20 * 2 ** 20)
     const after = tf.memory() as typeof before
     expect([after.numTensors, after.numDataBuffers]).toEqual([before.numTensors, before.numDataBuffers])
     expect(after.numBytesInGPU).toBe(before.numBytesInGPU)
