@@ -98,7 +98,7 @@ class OrtSession implements Session {
   readonly #options: SessionOptions
   readonly #device: DeviceName
   readonly #reader: Reader | undefined
-  #ahead = 0
+  #queued = 0
 
   constructor(
     ort: OrtModule,
@@ -126,20 +126,13 @@ class OrtSession implements Session {
       else feeds[names[i]!] = this.#wrap(dtype, await array.data(), shape)
     }
     const results = await this.#session.run(feeds)
-    if (this.#reader) await this.#keepPace(this.#reader, Object.values(results))
+    // Such a call only queues its work: a loop of them would fill memory with what is not done yet.
+    if (this.#reader && ++this.#queued % AHEAD === 0) await this.#reader.wait(Object.values(results))
     return outputs.map((name) => {
       const tensor = results[name]!
       if (keep) return this.#kept(tensor)
       return { dtype: tensor.type as TensorDtype, shape: tensor.dims, data: tensor.data as Numbers }
     })
-  }
-
-  /** A call that keeps its results only queues its work: a loop of such calls would fill memory with what is not done yet. */
-  async #keepPace(reader: Reader, results: readonly Ort.Tensor[]): Promise<void> {
-    if (++this.#ahead < AHEAD) return
-    this.#ahead = 0
-    const onCard = results.filter(({ location, size }) => location === 'gpu-buffer' && size > 0)
-    if (onCard.length > 0) await reader.read(onCard.reduce((a, b) => (b.size < a.size ? b : a)))
   }
 
   #wrap(dtype: TensorDtype, data: Numbers, shape: readonly number[]): Ort.Tensor {
