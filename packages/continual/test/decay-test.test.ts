@@ -59,7 +59,7 @@ describe('the test for decay', () => {
         // At most 5 % are promised; three standard errors above them for the luck of the draw.
         expect(alarms / runs).toBeLessThan(0.05 + 3 * Math.sqrt((0.05 * 0.95) / runs))
       }
-    })
+    }, 600_000)
   }
 
   it('sees losses that have doubled within tens of samples, also after a long calm', () => {

@@ -109,6 +109,25 @@ describe('what the passes make of', () => {
     expect(ops.filter((op) => op === 'MatMul').length).toBe(6)
   })
 
+  test('so does the gradient of a step, which negates them, and the sum over tasks goes inside', async () => {
+    // As MAML has it: P = aᵀ b is summed over the tasks, and x (−r P) = −r (x aᵀ) b leads to the second order.
+    const outer = (x: tf.Tensor, a: tf.Tensor, b: tf.Tensor, r: tf.Tensor): tf.Tensor => {
+      const product = tf.matMul(a, b, true)
+      const second = tf.matMul(x, tf.mul(tf.neg(product), r))
+      return tf.add(tf.sum(product, 0), tf.sum(second, [0, 1]))
+    }
+    const ops = await simplified(
+      outer,
+      floats([3, 2, 12], 1),
+      floats([3, 2, 12], 2),
+      floats([3, 2, 12], 3),
+      floats([], 4),
+    )
+    // x aᵀ, its product with b, and one product for the sum over tasks, to which the rest is added.
+    expect(ops.filter((op) => op === 'MatMul' || op === 'Gemm').length).toBe(3)
+    expect(ops.filter((op) => op === 'ReduceSum').length).toBe(1)
+  })
+
   test('a product of many columns stays as it is', async () => {
     const fn = (x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.matMul(x, tf.matMul(a, b))
     const ops = await simplified(fn, floats([3, 2, 4], 1), floats([3, 4, 4], 2), floats([3, 4, 4], 3))
@@ -140,6 +159,13 @@ describe('what the passes make of', () => {
 
   test('a sum that gets its axis back keeps it', async () => {
     expect(await simplified((a) => tf.reshape(tf.sum(a, 1), [3, 1]), x)).toEqual(['ReduceSum'])
+  })
+
+  test('a sum over tensors with axes of length one goes over those that are longer', async () => {
+    const tall = floats([1, 6, 1, 5, 4], 1)
+    expect(await simplified((a) => tf.sum(a, [1, 3]), tall)).toEqual(['Reshape', 'ReduceSum'])
+    expect(await simplified((a) => tf.max(a, [0, 2, 4], true), tall)).toEqual(['Reshape', 'ReduceMax', 'Reshape'])
+    expect(await simplified((a) => tf.mean(a, [0, 1]), floats([4, 3], 1))).toEqual(['ReduceMean'])
   })
 
   test('a sum over tasks of squared or absolute outer products', async () => {

@@ -105,6 +105,41 @@ RULES.ExpandDims = ({ input }, { dim }) => {
   shape.splice(at < 0 ? shape.length + at + 1 : at, 0, 1)
   return [{ shape, dtype: input!.dtype }]
 }
+RULES.GatherV2 = ({ x, indices }, { axis, batchDims }) => {
+  const at = tf.util.parseAxisParam(axis as number, x!.shape)[0]!
+  const { outputShape } = tf.backend_util.segment_util.collectGatherOpShapeInfo(
+    x as tf.Tensor,
+    indices as tf.Tensor,
+    at,
+    (batchDims as number | undefined) ?? 0,
+  )
+  return [{ shape: outputShape, dtype: x!.dtype }]
+}
+RULES.OneHot = ({ indices }, { depth, dtype }) => [
+  { shape: [...indices!.shape, depth as number], dtype: dtype as string },
+]
+for (const kernel of ['ArgMax', 'ArgMin']) {
+  RULES[kernel] = ({ x }, { axis }) => {
+    const at = tf.util.parseAxisParam(axis as number, x!.shape)[0]!
+    return [{ shape: x!.shape.filter((_, i) => i !== at), dtype: 'int32' }]
+  }
+}
+RULES.Conv2D = ({ x, filter }, attrs) => {
+  const { strides, pad, dataFormat, dilations, dimRoundingMode } = attrs as Partial<tf.Conv2DAttrs>
+  const { outShape } = tf.backend_util.computeConv2DInfo(
+    x!.shape as [number, number, number, number],
+    filter!.shape as [number, number, number, number],
+    strides!,
+    dilations!,
+    pad!,
+    dimRoundingMode,
+    false,
+    tf.backend_util.convertConv2DDataFormat(dataFormat!),
+  )
+  return [{ shape: outShape, dtype: x!.dtype }]
+}
+RULES.Conv2DBackpropInput = ({ dy }, { inputShape }) => [{ shape: inputShape as number[], dtype: dy!.dtype }]
+RULES.Conv2DBackpropFilter = ({ x }, { filterShape }) => [{ shape: filterShape as number[], dtype: x!.dtype }]
 RULES.LogicalNot = ({ x }) => [{ shape: x!.shape, dtype: 'bool' }]
 RULES.Softmax = ({ logits }) => [{ shape: logits!.shape, dtype: logits!.dtype }]
 RULES.Concat = (inputs, { axis }) => {

@@ -111,7 +111,7 @@ export function batchNorm(options: BatchNormOptions): Net<BatchNormParams> {
       const scale = perFeature(row(params.scale), x.rank)
       const bias = perFeature(row(params.bias), x.rank)
       const scaled = (centred: tf.Tensor, variance: tf.Tensor) =>
-        tf.add(tf.mul(tf.div(centred, tf.sqrt(tf.add(variance, epsilon))), scale), bias)
+        tf.add(tf.mul(centred, tf.div(scale, tf.sqrt(tf.add(variance, epsilon)))), bias)
 
       const { mean, variance } = params
       if (mean && variance && !context.training) {

@@ -13,9 +13,9 @@ interface Geometry {
   readonly outWidth: number
   readonly places: number
   readonly forward: Int32Array
-  readonly backward: Int32Array
+  /** The k-th output position that reads each image position, for k = 0, 1, … */
+  readonly backward: readonly Int32Array[]
   readonly padded: boolean
-  readonly readers: number
   readonly unread: boolean
 }
 
@@ -29,10 +29,9 @@ const geometries = new Map<string, Geometry>()
 export function takePatches(x: tf.Tensor, options: WindowOptions): tf.Tensor {
   const [n, height, width, channels] = x.shape as [number, number, number, number]
   const geometry = geometryOf(height, width, options)
-  const { outHeight, outWidth, places, forward, backward, padded, readers, unread } = geometry
+  const { outHeight, outWidth, places, forward, backward, padded, unread } = geometry
 
   const collect = (image: tf.Tensor): tf.Tensor => {
-    const ids = tf.tensor1d(forward, 'int32')
     const source = padded
       ? tf.pad(image, [
           [0, 0],
@@ -40,10 +39,9 @@ export function takePatches(x: tf.Tensor, options: WindowOptions): tf.Tensor {
           [0, 0],
         ])
       : image
-    return tf.gather(source, ids, 1)
+    return take(source, forward)
   }
   const spread = (patches: tf.Tensor): tf.Tensor => {
-    const ids = tf.tensor1d(backward, 'int32')
     const source = unread
       ? tf.pad(patches, [
           [0, 0],
@@ -51,8 +49,9 @@ export function takePatches(x: tf.Tensor, options: WindowOptions): tf.Tensor {
           [0, 0],
         ])
       : patches
-    const taken = tf.gather(source, ids, 1)
-    return readers === 1 ? taken : tf.sum(tf.reshape(taken, [n, height * width, readers, channels]), 2)
+    // A sum of gathers is several times faster than the sum along an axis of one gather.
+    const taken = backward.map((ids) => take(source, ids))
+    return taken.length === 1 ? taken[0]! : tf.addN(taken)
   }
   const collected = (image: tf.Tensor): tf.Tensor =>
     tf.customGrad((input) => ({ value: collect(input as tf.Tensor), gradFunc: (dy) => spreaded(dy) }))(image)
@@ -61,6 +60,13 @@ export function takePatches(x: tf.Tensor, options: WindowOptions): tf.Tensor {
 
   const flat = collected(tf.reshape(x, [n, height * width, channels]))
   return tf.reshape(flat, [n, outHeight, outWidth, places, channels])
+}
+
+// A runtime copies what lies together at once: with hardly any channels that should be a position of all images.
+function take(source: tf.Tensor, places: Int32Array): tf.Tensor {
+  const ids = tf.tensor1d(places, 'int32')
+  if (source.shape[2]! > 2) return tf.gather(source, ids, 1)
+  return tf.transpose(tf.gather(tf.transpose(source, [1, 0, 2]), ids), [1, 0, 2])
 }
 
 function geometryOf(height: number, width: number, options: WindowOptions): Geometry {
@@ -91,9 +97,9 @@ function measure(height: number, width: number, { window, stride, padding }: Win
     }
   }
   const most = readers.reduce((count, list) => Math.max(count, list.length), 1)
-  const backward = Int32Array.from({ length: size * most }, (_, i) => readers[Math.floor(i / most)]![i % most] ?? total)
-  const padded = forward.includes(size)
-  return { outHeight, outWidth, places, forward, backward, padded, readers: most, unread: backward.includes(total) }
+  const backward = Array.from({ length: most }, (_, k) => Int32Array.from(readers, (list) => list[k] ?? total))
+  const unread = backward.some((ids) => ids.includes(total))
+  return { outHeight, outWidth, places, forward, backward, padded: forward.includes(size), unread }
 }
 
 // TensorFlow's convention: 'same' yields ceil(size / stride) and puts the odd zero last.

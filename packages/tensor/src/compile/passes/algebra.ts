@@ -159,6 +159,21 @@ function matmul(node: GraphNode, rewriter: Rewriter): number | undefined {
   return rewriter.add('MatMul', lean, shape, type)
 }
 
+/** onnxruntime reduces neighbouring axes many times faster where no axis of length one stands before them. */
+function withoutOnes(node: GraphNode, axes: readonly number[], rewriter: Rewriter): number | undefined {
+  const from = rewriter.value(node.inputs[0]!).shape
+  if (!from.includes(1) || sizeOf(from) === 0) return undefined
+  const long = from.map((_, axis) => axis).filter((axis) => from[axis] !== 1)
+  const lean = rewriter.reshape(
+    node.inputs[0]!,
+    long.map((axis) => from[axis]!),
+  )
+  const left = long.flatMap((axis, i) => (axes.includes(axis) ? [i] : []))
+  const kept = long.filter((axis) => !axes.includes(axis)).map((axis) => from[axis]!)
+  const { shape, type } = rewriter.value(node.outputs[0]!)
+  return rewriter.reshape(rewriter.add(node.op, [lean, rewriter.ints(left)], kept, type, { keepdims: 0 }), shape)
+}
+
 /** Sums over axes of length one are reshapes; sums of copies are products. */
 function reduction(node: GraphNode, rewriter: Rewriter): number | undefined {
   const [input, axesId] = node.inputs as [number, number]
@@ -167,7 +182,8 @@ function reduction(node: GraphNode, rewriter: Rewriter): number | undefined {
   const { shape, type } = rewriter.value(node.outputs[0]!)
   if (axes.every((axis) => from.shape[axis] === 1) && sizeOf(from.shape) > 0) return rewriter.reshape(input, shape)
   const before = rewriter.producer(input)
-  if (before?.op !== 'Expand' || (node.op !== 'ReduceSum' && node.op !== 'ReduceMean')) return undefined
+  if (before?.op !== 'Expand' || (node.op !== 'ReduceSum' && node.op !== 'ReduceMean'))
+    return withoutOnes(node, axes, rewriter)
   const source = before.inputs[0]!
   const own = rewriter.value(source).shape
   const aligned = [...Array(from.shape.length - own.length).fill(1), ...own] as number[]

@@ -48,6 +48,10 @@ function factors(id: number, batch: readonly number[], rewriter: Rewriter, turne
   const node = rewriter.producer(id)
   if (!node) return undefined
   if (isSwap(node)) return factors(node.inputs[0]!, batch, rewriter, !turned)
+  if (node.op === 'Neg') {
+    const inner = factors(node.inputs[0]!, batch, rewriter, turned)
+    return inner && { ...inner, scales: [...inner.scales, rewriter.scalar(-1, rewriter.value(id).type)] }
+  }
   if (node.op === 'Mul') {
     const [a, b] = node.inputs as [number, number]
     if (sizeOf(rewriter.value(b).shape) !== 1 || !sameShape(rewriter.value(a).shape, rewriter.value(id).shape)) {
