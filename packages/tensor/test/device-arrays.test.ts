@@ -24,37 +24,41 @@ describe.each<DeviceName>(['cpu', 'gpu'])('state that stays on the %s', (device)
   const here = device === 'cpu' || adapter
   const on = (name: string): string => (device === 'cpu' ? name : onGpu(name, adapter))
 
-  test.runIf(here)(on('goes from step to step and ends with the numbers of plain arrays'), async () => {
-    const plain = compile(update)
-    const kept = compile(update, { device, outputs: 'device' })
-    let [p, s] = [start, rule.init(start)]
-    for (let i = 0; i < 5; i++) {
-      const next = await plain(p, s, ...batch)
-      p = next.params
-      s = next.state
-    }
-    let last = await kept(start, rule.init(start), ...batch)
-    for (let i = 1; i < 5; i++) {
-      const next = await kept(last.params, last.state, ...batch)
+  test.runIf(here)(
+    on('goes from step to step and ends with the numbers of plain arrays'),
+    async () => {
+      const plain = compile(update)
+      const kept = compile(update, { device, outputs: 'device' })
+      let [p, s] = [start, rule.init(start)]
+      for (let i = 0; i < 5; i++) {
+        const next = await plain(p, s, ...batch)
+        p = next.params
+        s = next.state
+      }
+      let last = await kept(start, rule.init(start), ...batch)
+      for (let i = 1; i < 5; i++) {
+        const next = await kept(last.params, last.state, ...batch)
+        disposeArrays(last)
+        last = next
+      }
+      expect(last.loss.device).toBe(device)
+      expect([last.loss.dtype, [...last.loss.shape]]).toEqual(['float32', []])
+      const numbers = (tree: unknown): number[] => {
+        const all: number[] = []
+        mapTree((leaf: TensorLeaf) => all.push(...leaf.data), tree)
+        return all
+      }
+      expect(relativeError(numbers(await fetchArrays(last.params)), numbers(p))).toBeLessThan(3e-4)
+      // One form of arguments: what the first step took from plain arrays and what it gave back fit the same graph.
+      expect(kept.explain().length).toBe(1)
+      await plain.dispose()
+      await kept.dispose()
+      // The numbers outlive the function.
+      expect((await last.loss.data()).length).toBe(1)
       disposeArrays(last)
-      last = next
-    }
-    expect(last.loss.device).toBe(device)
-    expect([last.loss.dtype, [...last.loss.shape]]).toEqual(['float32', []])
-    const numbers = (tree: unknown): number[] => {
-      const all: number[] = []
-      mapTree((leaf: TensorLeaf) => all.push(...leaf.data), tree)
-      return all
-    }
-    expect(relativeError(numbers(await fetchArrays(last.params)), numbers(p))).toBeLessThan(3e-4)
-    // One form of arguments: what the first step took from plain arrays and what it gave back fit the same graph.
-    expect(kept.explain().length).toBe(1)
-    await plain.dispose()
-    await kept.dispose()
-    // The numbers outlive the function.
-    expect((await last.loss.data()).length).toBe(1)
-    disposeArrays(last)
-  })
+    },
+    120_000,
+  )
 
   test.runIf(here)(on('keeps every dtype and shape, also an empty one'), async () => {
     const f = compile(
