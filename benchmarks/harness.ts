@@ -205,6 +205,13 @@ print(json.dumps(found))`
   return { absent: `no Python among ${candidates.join(', ')} imports ${needs.join(', ') || 'anything'}` }
 }
 
+/** Runs a script of this folder in a process of its own, and returns the JSON of its last line. */
+export async function runHere<T>(script: string, args: readonly (string | number)[]): Promise<T> {
+  const ended = await execute(process.execPath, ['--import', 'tsx', script, ...args.map(String)], process.env, '', 600)
+  if (ended.code !== 0) throw new Error(`${script} failed:\n${ended.stderr.slice(-2000)}`)
+  return JSON.parse(ended.stdout.trimEnd().split('\n').at(-1)!) as T
+}
+
 function execute(
   command: string,
   args: readonly string[],

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs'
 import { createRng } from '@regimen/core'
-import { maml, sampleFamily, sinusoids, stackTasks, type Task } from '@regimen/meta'
+import { sampleFamily, sinusoids } from '@regimen/meta'
 import {
   adam,
   compile,
@@ -12,14 +12,14 @@ import {
   type RuleState,
   sequential,
   softmaxCrossEntropy,
-  type TensorTree,
   transformerBlock,
   useBackend,
   valueAndGradient,
 } from '@regimen/tensor'
 import { useSoftwareVulkan } from '@regimen/testing/gpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { bench, type Figure, interleave, timing } from './harness.ts'
+import { bench, type Figure, interleave, runHere, timing } from './harness.ts'
+import { metaGradient } from './tensor-metagradient.lib.ts'
 
 const SIZES = [25, 250, 2500, 25_000]
 const DEVICES = ['cpu', 'gpu'] as const
@@ -63,30 +63,6 @@ async function time(call: () => Promise<unknown>, runs: number): Promise<number>
   return timing(times).median
 }
 
-/** The sinusoid's meta-gradient: MLP 1-40-40-1, ten shots, second order. */
-function metaGradient(steps: number, remat: boolean, device: DeviceName) {
-  const learner = maml({
-    net: mlp({ sizes: [1, 40, 40, 1] }),
-    steps,
-    rate: 0.01,
-    bound: Number.POSITIVE_INFINITY,
-    remat,
-  })
-  const step = compile(
-    ((params: TensorTree, batch: never, innerRate: tf.Tensor, stepWeights: tf.Tensor) =>
-      learner.metaGradient(params, batch, { innerRate, stepWeights, secondOrder: true }).gradient) as (
-      ...args: readonly unknown[]
-    ) => unknown,
-    { device },
-  )
-  const params = learner.init(createRng(1))
-  const { stepWeights } = learner.controls(0, 1)
-  return {
-    step,
-    call: (tasks: readonly Task[]) => step(...([params, stackTasks(tasks), learner.innerRate, stepWeights] as never[])),
-  }
-}
-
 /** One training step with Adam, parameters in and out. */
 function training<P>(net: Net<P>, shape: number[], device: DeviceName): () => Promise<unknown> {
   const rule = adam()
@@ -117,7 +93,8 @@ function sizesOf(args: readonly string[]): number[] {
 
 export default bench({
   name: 'tensor-gpu',
-  description: 'CPU against GPU: meta-gradient of --sizes 25,250,2500,25000 tasks, training steps, bytes with remat',
+  description:
+    'CPU against GPU: meta-gradient of --sizes 25,250,2500,25000 tasks, training steps, memory with remat (--record keeps them)',
   async run(context) {
     const adapter = await nameAdapter()
     const devices = adapter === undefined ? (['cpu'] as const) : DEVICES
@@ -195,6 +172,13 @@ export default bench({
       const megabytes = step.explain()[0]!.peakBytes / 1e6
       figures[`${label}_megabytes`] = { value: megabytes, unit: 'MB', note: 'values alive at once in the graph' }
       await step.dispose()
+      const { megabytes: resident } = await runHere<{ megabytes: number }>('tensor-remat.lib.ts', [
+        steps,
+        count,
+        label === 'remat' ? 1 : 0,
+      ])
+      const own = 'a process of its own, over what one task takes'
+      figures[`${label}_resident_megabytes`] = { value: resident, unit: 'MB', note: own }
     }
     figures.remat_over_kept = ratios.remat
     return { figures }

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type BenchDefinition, createContext, toJson, toTable } from '../benchmarks/harness.ts'
+import { record } from './lib/record.ts'
 import { build, ROOT } from './lib/workspace.ts'
 
 /** Names of the benchmarks: every file of `benchmarks/` but the harness. */
@@ -23,7 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const folder = join(ROOT, 'benchmarks')
   const names = benchNames(folder)
   const json = argv.includes('--json')
-  const [name, ...rest] = argv.filter((arg) => arg !== '--json' && arg !== '--')
+  const [name, ...rest] = argv.filter((arg) => !['--json', '--record', '--'].includes(arg))
   if (name !== undefined && !names.includes(name)) {
     console.error(`No benchmark ${name}. There are: ${names.join(', ')}.`)
     return 1
@@ -38,6 +39,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const result = await definition.run(createContext(rest))
   console.log(toTable(`${definition.name}: ${definition.description}`, result))
   if (json) console.log(toJson(definition.name, result))
+  if (argv.includes('--record')) {
+    const day = new Date().toISOString().slice(0, 10)
+    console.log(`recorded as benchmarks/results/${record(join(folder, 'results'), name, rest, result, day)}`)
+  }
   return 0
 }
 

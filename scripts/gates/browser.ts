@@ -35,6 +35,7 @@ export const browser: Gate = {
   name: 'browser',
   description: 'packages for browsers build with Vite and pass their own tests in headless Chromium',
   scoped: true,
+  alone: true,
   async run(context) {
     const files = filesInScope(context)
     if (files.length === 0) return { passed: 0, problems: [], note: 'no package for browsers' }
@@ -48,7 +49,7 @@ export const browser: Gate = {
         file,
         device: ALONE.test(file) ? '' : (BACKEND[name] ?? ''),
       }))
-      return judge(files, await runSuite(chromium, out, runs))
+      return judge(files, await runSuite(chromium, out, runs, context.full ? 3600 : 400))
     } finally {
       await chromium.close()
       rmSync(out, { recursive: true, force: true, maxRetries: 5 })

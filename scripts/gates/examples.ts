@@ -14,6 +14,7 @@ export const examples: Gate = {
   name: 'examples',
   description: `every example runs in under ${LIMIT} s, prints something and asserts it`,
   scoped: false,
+  alone: true,
   run: (context) => runExamples(context, LIMIT),
 }
 

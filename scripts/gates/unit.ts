@@ -24,15 +24,27 @@ export const unit: Gate = {
   name: 'unit',
   description: 'vitest over packages and scripts',
   scoped: true,
+  alone: true,
   run: (context) => vitest(context, process.execPath, []),
 }
 
-/** Runs vitest with a given Node and reads its report. */
-export async function vitest(context: GateContext, command: string, before: readonly string[]): Promise<Verdict> {
+/** Runs vitest with a given Node, over some files or all, and reads its report. */
+export async function vitest(
+  context: GateContext,
+  command: string,
+  before: readonly string[],
+  files: readonly string[] = [],
+): Promise<Verdict> {
   const folder = join(context.root, 'node_modules', '.cache', 'regimen')
   const file = join(folder, `gate-${process.pid}.json`)
   mkdirSync(folder, { recursive: true })
-  const args = [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--reporter=json', `--outputFile=${file}`]
+  const args = [
+    join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    '--reporter=json',
+    `--outputFile=${file}`,
+    ...files,
+  ]
   if (context.package) args.push('--project', context.package)
   if (context.algorithm) args.push(context.algorithm, '--passWithNoTests')
   const ended = await run(command, [...before, ...args], {

@@ -33,6 +33,8 @@ export interface Gate {
   readonly description: string
   /** Runs for a single package too; otherwise only with everything. */
   readonly scoped: boolean
+  /** Uses every core by itself, or measures time: no other gate runs beside it. */
+  readonly alone?: boolean
   run(context: GateContext): Promise<Verdict>
 }
 

@@ -102,12 +102,12 @@ export interface SuiteReport extends PageAnswer {
   readonly seconds: number
 }
 
-/** Runs files in pages of their own, as vitest gives each a world of its own, `lanes` of them at a time. */
+/** Runs files in pages of their own, as vitest gives each a world of its own, two at a time. */
 export async function runSuite(
   browser: Browser,
   folder: string,
   runs: readonly { readonly file: string; readonly device: string; readonly only?: string }[],
-  lanes = 2,
+  seconds = 400,
 ): Promise<SuiteReport[]> {
   const server = await serveFolder(folder)
   const context = await browser.newContext()
@@ -120,7 +120,7 @@ export async function runSuite(
       let answer: PageAnswer
       try {
         await page.goto(`${server.url}?${new URLSearchParams({ ...next })}`)
-        await page.waitForFunction(() => window.answer !== undefined, undefined, { timeout: 400_000 })
+        await page.waitForFunction(() => window.answer !== undefined, undefined, { timeout: seconds * 1000 })
         answer = await page.evaluate(() => window.answer!)
       } catch (error) {
         answer = { tests: [], on: '', error: error instanceof Error ? error.message : String(error) }
@@ -135,7 +135,7 @@ export async function runSuite(
     }
   }
   try {
-    await Promise.all(Array.from({ length: lanes }, lane))
+    await Promise.all([lane(), lane()])
   } finally {
     await context.close()
     server.close()

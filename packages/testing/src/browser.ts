@@ -20,11 +20,19 @@ export function inChromium(name: string): string {
  */
 export function launchChromium(options: { readonly gpu?: boolean } = {}): Promise<Browser> {
   const quiet = ['first-run', 'sandbox'].map((name) => `--no-${name}`)
+  // For tests that compare what a page holds before and after.
+  const exact = ['--enable-precise-memory-info', '--js-flags=--expose-gc']
   const off = [...(options.gpu ? [] : ['gpu']), 'background-networking', 'component-update', 'sync']
   const software = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan']
   return chromium.launch({
     executablePath: chromiumPath!,
-    args: ['--headless=new', ...quiet, ...off.map((name) => `--disable-${name}`), ...(options.gpu ? software : [])],
+    args: [
+      '--headless=new',
+      ...quiet,
+      ...exact,
+      ...off.map((name) => `--disable-${name}`),
+      ...(options.gpu ? software : []),
+    ],
     ...(options.gpu ? { ignoreDefaultArgs: ['--disable-gpu'] } : {}),
   })
 }

@@ -89,12 +89,16 @@ function sessionOptions(
   }
 }
 
+/** Calls whose results stay on a card, until one waits for it. */
+const AHEAD = 32
+
 class OrtSession implements Session {
   readonly #ort: OrtModule
   readonly #session: Ort.InferenceSession
   readonly #options: SessionOptions
   readonly #device: DeviceName
   readonly #reader: Reader | undefined
+  #queued = 0
 
   constructor(
     ort: OrtModule,
@@ -122,6 +126,8 @@ class OrtSession implements Session {
       else feeds[names[i]!] = this.#wrap(dtype, await array.data(), shape)
     }
     const results = await this.#session.run(feeds)
+    // Such a call only queues its work: a loop of them would fill memory with what is not done yet.
+    if (this.#reader && ++this.#queued % AHEAD === 0) await this.#reader.wait(Object.values(results))
     return outputs.map((name) => {
       const tensor = results[name]!
       if (keep) return this.#kept(tensor)
