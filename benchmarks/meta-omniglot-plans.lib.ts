@@ -97,13 +97,13 @@ export function plans(): { [name: string]: Plan } {
         tasksPerBatch: ways === 5 ? 8 : 2,
         learner: () => maml({ ...inner, net: classifier(ways) }),
       })
-      // A step of training sees one support and one query sample of each class; Nichol et al. test with 50 steps.
-      const reptiles = ways === 5 ? 3000 : 1500
+      // A step of training sees one support and one query sample of each class.
+      const reptiles = ways === 5 ? 2000 : 1000
       adapting('reptile', ways, shots, {
         tasksPerBatch: ways === 5 ? 5 : 2,
         iterations: reptiles,
         rate: (update) => 1 - update / reptiles,
-        steps: 50,
+        steps: 10,
         learner: () =>
           reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3, parts: shots }),
       })
