@@ -1,17 +1,20 @@
+import { createRng } from '@regimen/core'
 import { onGpu, useSoftwareVulkan } from '@regimen/testing/gpu'
 import '@tensorflow/tfjs'
 import * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, test } from 'vitest'
 import {
+  adam,
   compile,
   type DeviceName,
   flattenTree,
   hessianVectorProduct,
   meanSquaredError,
+  mlp,
   type TensorLeaf,
   valueAndGradient,
 } from '../src/index.ts'
-import { relativeError } from './support/arrays.ts'
+import { floats, relativeError } from './support/arrays.ts'
 import { hasAdapter, profileOnGpu, type Ran } from './support/gpu.ts'
 import { KERNEL_CASES } from './support/kernel-cases.ts'
 import { distance, leaf, NET_CASES, norm, parameters } from './support/net-cases.ts'
@@ -79,6 +82,32 @@ describe.runIf(adapter)(onGpu('nets on WebGPU against the CPU, to second order',
       })
     })
   }
+})
+
+test.runIf(adapter)(onGpu('three steps of Adam end where the CPU ends', adapter), async () => {
+  const net = mlp({ sizes: [4, 16, 2], activation: 'tanh' })
+  const rule = adam()
+  type Params = Parameters<typeof net.apply>[0]
+  type State = Parameters<typeof rule.apply>[1]['state']
+  const run = async (device: DeviceName): Promise<Float32Array> => {
+    const step = compile(
+      (params: Params, state: State, x: tf.Tensor, y: tf.Tensor, rate: tf.Tensor) => {
+        const { gradient } = valueAndGradient((p) => meanSquaredError(net.apply(p, x), y), params)
+        return rule.apply(params, { gradients: gradient, state, rate })
+      },
+      { device },
+    )
+    let params = net.init(createRng(1))
+    let state = rule.init(params)
+    for (let i = 0; i < 3; i++) {
+      const next = await step(params, state, floats([8, 4], 3), floats([8, 2], 4), 0.01)
+      params = next.params
+      state = next.state
+    }
+    await step.dispose()
+    return Float32Array.from(flattenTree<TensorLeaf>(params).leaves.flatMap(({ data }) => Array.from(data)))
+  }
+  expect(relativeError(await run('gpu'), await run('cpu'))).toBeLessThan(TOLERANCE)
 })
 
 test.runIf(!adapter)('without an adapter the real runtime says NO_DEVICE', async () => {
