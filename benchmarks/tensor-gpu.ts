@@ -174,10 +174,10 @@ export default bench({
       await step.dispose()
       const { megabytes: resident } = await runHere<{ megabytes: number }>('tensor-remat.lib.ts', [
         steps,
-        count,
+        2500,
         label === 'remat' ? 1 : 0,
       ])
-      const own = 'a process of its own, over what one task takes'
+      const own = '2,500 tasks in a process of its own, over what one task takes'
       figures[`${label}_resident_megabytes`] = { value: resident, unit: 'MB', note: own }
     }
     figures.remat_over_kept = ratios.remat

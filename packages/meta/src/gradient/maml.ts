@@ -33,8 +33,9 @@ export interface MamlOptions {
   bound?: number
   /**
    * Whether the outer gradient computes the inside of each inner step again instead of keeping it (`checkpoint` of
-   * `@regimen/tensor`): less memory for long loops and many tasks, a fifth to a half more time on the CPU (the benchmark `tensor-gpu`
-   * prints both). Random layers such as dropout are an error with it. @default false
+   * `@regimen/tensor`): fewer values alive at once in long loops and with many tasks, a fifth to a half more time on the CPU. The
+   * runtime orders operations by itself and may keep them all the same (the benchmark `tensor-gpu` prints both). Random layers such
+   * as dropout are an error with it. @default false
    */
   remat?: boolean
 }
