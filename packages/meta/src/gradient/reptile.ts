@@ -22,7 +22,8 @@ export interface ReptileOptions extends Omit<MamlOptions, 'bound'> {
   /**
    * Parts that the samples of a task are dealt into, one after the other; each inner step sees the next part. From 2 on the start
    * learns what helps from part to part, as the paper's minibatches do, not how to fit the same samples fast. Samples sorted by
-   * class with as many of each as there are parts give every part one of each. At most the support's samples. @default 1
+   * class with as many of each as there are parts give every part one of each. More parts than samples are as many as there are
+   * samples. @default 1
    */
   parts?: number
 }
