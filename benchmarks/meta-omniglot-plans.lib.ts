@@ -28,7 +28,7 @@ import { SIDE } from './meta-omniglot.lib.ts'
 export interface Plan {
   /** Classes of a training task. */
   readonly ways: number
-  /** Support samples of a class in training; Reptile trains on support and query together. */
+  /** Support samples of a class in training; Reptile trains on support and query together, and then serves any number. */
   readonly shots: number
   readonly queries: number
   readonly iterations: number
@@ -36,22 +36,26 @@ export interface Plan {
   readonly rate: Schedule
   /** Inner steps in the test. */
   readonly steps?: number
-  learner(ways: number): MetaLearner
+  learner(ways: number, shots: number): MetaLearner
 }
 
-/** Filters of the four convolutions where nets are compared, and where they are adapted, which costs several times as much. */
+/** Filters of the four convolutions where embeddings are compared, and where nets are adapted, which costs several times as much. */
 const WIDE = [32, 64, 128, 128]
 const NARROW = [32, 32, 32, 32]
 const MLP = [256, 128, 64, 64]
 
-/** Which cells a training fills: nets that compare embeddings serve any number of classes. */
+/** Which cells a training fills: nets that compare embeddings serve any number of classes, Reptile any number of samples. */
 export function cellsOf(name: string): string[] {
   const [learner, ways, shots] = name.split('/') as [string, string, string]
-  return (ways === 'any' ? ['5', '20'] : [ways]).map((count) => `${learner}-${count}-${shots}`)
+  return (ways === 'any' ? ['5', '20'] : [ways]).flatMap((count) =>
+    (shots === 'any' ? ['5', '1'] : [shots]).map((samples) => `${learner}-${count}-${samples}`),
+  )
 }
 
-/** Trainings by `learner/ways/shots`, the most telling first. */
-export function plans(): { [name: string]: Plan } {
+/** Trainings by `learner/ways/shots`, the most telling first. The filters are those of the nets that compare. */
+export function plans(filters: readonly number[] = WIDE): { [name: string]: Plan } {
+  const embedding = 4 * filters.at(-1)!
+  const net = (): MetaNet => chain([...blocks(filters), flatten()])
   const list: { [name: string]: Plan } = {}
   const comparing = (name: string, shots: number, learner: Plan['learner']): void => {
     // More classes than will be asked for (Snell et al. 2017, section 3.1); then one training serves any number.
@@ -67,9 +71,9 @@ export function plans(): { [name: string]: Plan } {
     list[`${name}/${ways}/${shots}`] = { ways, shots, queries: shots, ...plan }
   }
   for (const shots of [5, 1]) {
-    comparing('prototypical', shots, (ways) => prototypical({ net: convolutional(), ways, embedding: EMBEDDING }))
-    comparing('matching', shots, (ways) => matching({ net: convolutional(), ways, embedding: EMBEDDING }))
-    comparing('relation', shots, (ways) => relation({ ways, scales: [relating()] }))
+    comparing('prototypical', shots, (ways) => prototypical({ net: net(), ways, embedding }))
+    comparing('matching', shots, (ways) => matching({ net: net(), ways, embedding }))
+    comparing('relation', shots, (ways) => relation({ ways, scales: [relating(filters)] }))
     for (const ways of [5, 20]) {
       // Inner rates and steps of Finn et al. 2017, table in appendix A; fewer training steps with 20 classes.
       const inner = {
@@ -97,16 +101,21 @@ export function plans(): { [name: string]: Plan } {
         tasksPerBatch: ways === 5 ? 8 : 2,
         learner: () => maml({ ...inner, net: classifier(ways) }),
       })
-      // A step of training sees one support and one query sample of each class.
-      const reptiles = ways === 5 ? 2000 : 1000
-      adapting('reptile', ways, shots, {
-        tasksPerBatch: ways === 5 ? 5 : 2,
-        iterations: reptiles,
-        rate: (update) => 1 - update / reptiles,
-        steps: 10,
-        learner: () =>
-          reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3, parts: shots }),
-      })
+    }
+  }
+  for (const ways of [5, 20]) {
+    // Ten samples of each class, two of them in each of five steps, whatever the test has (Nichol et al. 2018, table of Omniglot).
+    const iterations = ways === 5 ? 2000 : 1000
+    list[`reptile/${ways}/any`] = {
+      ways,
+      shots: 5,
+      queries: 5,
+      iterations,
+      tasksPerBatch: ways === 5 ? 5 : 2,
+      rate: (update) => 1 - update / iterations,
+      steps: 10,
+      learner: (ways, parts) =>
+        reptile({ net: classifier(ways), loss: softmaxCrossEntropy, steps: 5, rate: 1e-3, parts }),
     }
   }
   return list
@@ -116,9 +125,6 @@ const annealed = (iterations: number): Pick<Plan, 'iterations' | 'rate'> => ({
   iterations,
   rate: cosineDecay({ from: 2e-3, to: 4e-5, steps: iterations }),
 })
-
-/** 2 × 2 places are left of an image. */
-const EMBEDDING = 4 * WIDE.at(-1)!
 
 /** Layers of any kind one after the other. */
 function chain(layers: readonly unknown[]): MetaNet {
@@ -131,7 +137,7 @@ function chain(layers: readonly unknown[]): MetaNet {
 
 const scaled = (features: number): unknown[] => [batchNorm({ features }), activation('relu')]
 
-/** 28 → 14 → 7 → 4 → 2: convolutions of stride 2, as MAML has them on Omniglot. */
+/** 28 → 14 → 7 → 4 → 2, so 2 × 2 places are left: convolutions of stride 2, as MAML has them on Omniglot. */
 function blocks(filters: readonly number[]): unknown[] {
   return filters.flatMap((outputs, i) => [
     conv2d({ ...LAYER, inputs: filters[i - 1] ?? 1, outputs }),
@@ -142,8 +148,8 @@ function blocks(filters: readonly number[]): unknown[] {
 const LAYER = { window: 3, stride: 2, initializer: 'heUniform', bias: false } as const
 
 /** Maps of 4 × 4 are compared, by one more convolution and two layers. */
-function relating(): RelationScale {
-  const [first, outputs] = WIDE as [number, number]
+function relating(filters: readonly number[]): RelationScale {
+  const [first, outputs] = filters as [number, number]
   return {
     net: chain(blocks([first, outputs, outputs])),
     relation: chain([
@@ -155,8 +161,6 @@ function relating(): RelationScale {
     ]),
   }
 }
-
-const convolutional = (): MetaNet => chain([...blocks(WIDE), flatten()])
 
 const classifier = (outputs: number): MetaNet =>
   chain([...blocks(NARROW), flatten(), dense({ inputs: 4 * NARROW.at(-1)!, outputs })])

@@ -21,22 +21,24 @@ export interface Settings {
   readonly tests: number
   /** Judges on the alphabet for choices. */
   readonly validation: boolean
+  /** Of the nets that compare embeddings. */
+  readonly filters?: readonly number[] | undefined
 }
 
 /** What a process answers: progress, or the cells that a training filled. */
 export type Answer = { readonly progress: string } | { readonly cells: Cells }
 
-const { scale, tests, validation } = JSON.parse(process.argv[2]!) as Settings
+const { scale, tests, validation, filters } = JSON.parse(process.argv[2]!) as Settings
 const data = omniglot(createContext([]))!
 const say = (answer: Answer): boolean => process.send!(answer)
-process.on('message', async (name: string) => say({ cells: await measure(name, plans()[name]!) }))
+process.on('message', async (name: string) => say({ cells: await measure(name, plans(filters)[name]!) }))
 
 /** Trains, then judges the same parameters with both kinds of statistics. */
 async function measure(name: string, plan: Plan): Promise<Cells> {
   const iterations = Math.max(1, Math.round(plan.iterations * scale))
   const begin = performance.now()
   const sampler = distorted(sampleEpisodes(data.train, { ...plan, seed: 'train' }), 'distort')
-  const { model } = await metaTrain(plan.learner(plan.ways), sampler, {
+  const { model } = await metaTrain(plan.learner(plan.ways, plan.shots), sampler, {
     ...plan,
     iterations,
     onReport({ iteration, loss }) {
@@ -52,7 +54,7 @@ async function measure(name: string, plan: Plan): Promise<Cells> {
     const part = validation ? data.validation : data.test
     const tasks = await sampleEpisodes(part, { ways, shots, queries: 5, seed: 'test' }).batch(0, tests)
     const judge = async (params: Weights): Promise<[number, number]> => {
-      const { accuracies } = await evaluate({ learner: plan.learner(ways), params }, tasks, {
+      const { accuracies } = await evaluate({ learner: plan.learner(ways, shots), params }, tasks, {
         ...(plan.steps ? { steps: plan.steps } : {}),
         tasksPerCall: 8,
       })

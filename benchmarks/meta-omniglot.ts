@@ -35,7 +35,7 @@ const PUBLISHED: { readonly [cell: string]: number } = {
 export default bench({
   name: 'meta-omniglot',
   description:
-    'few-shot accuracy on characters of alphabets that were never seen, with batch norm by running averages and transductive (--only prototypical-5-5 for one cell, --results FILE to keep cells and go on, --jobs 2 trainings at a time, --tests 300, --scale 1 on the iterations, --validation to judge on the alphabet for choices)',
+    'few-shot accuracy on characters of alphabets that were never seen, with batch norm by running averages and transductive (--only prototypical-5-5 for one cell, --results FILE to keep cells and go on, --jobs 2 trainings at a time, --tests 300, --scale 1 on the iterations, --validation to judge on the alphabet for choices, --filters 64,64,64,64 of the nets that compare)',
   async run(context) {
     const data = omniglot(context)
     if (!data) return { figures: { skipped: 'the Omniglot archives are not present' } }
@@ -63,6 +63,7 @@ async function inProcesses(
     scale: context.number('scale', 1),
     tests: context.number('tests', 300),
     validation: context.flag('validation'),
+    filters: option(context, 'filters')?.split(',').map(Number),
   }
   const queue = [...names]
   const work = (child: ChildProcess): Promise<void> =>
