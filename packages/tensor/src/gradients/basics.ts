@@ -85,16 +85,6 @@ const shapes: GradientTable = {
     }),
   },
   Reverse: { gradFunc: (dy, _, { dims }) => ({ x: () => tf.reverse(dy, dims as number[]) }) },
-  Sum: {
-    inputsToSave: ['x'],
-    gradFunc: (dy, [x], { axis }) => ({ x: () => expand(dy, x!.shape, axis as number[] | undefined) }),
-  },
-  Mean: {
-    inputsToSave: ['x'],
-    gradFunc: (dy, [x], { axis }) => ({
-      x: () => expand(tf.mul(dy, Math.max(dy.size, 1) / x!.size), x!.shape, axis as number[] | undefined),
-    }),
-  },
   Concat: {
     saveAllInputs: true,
     gradFunc: (dy, saved, { axis }) => {
@@ -142,7 +132,7 @@ const shapes: GradientTable = {
       x: () => tf.spaceToBatchND(dy, blockShape as number[], crops as number[][]),
     }),
   },
-  OneHot: { inputsToSave: ['indices'], gradFunc: (_, [indices]) => ({ indices: () => zeros(indices!) }) },
+  OneHot: { inputsToSave: ['indices'], gradFunc: (_, [indices]) => ({ indices: () => zeros(indices!.shape) }) },
 }
 
 const layers: GradientTable = {
@@ -217,9 +207,3 @@ const layers: GradientTable = {
  * they are, so they only fill what is missing.
  */
 export const basics: GradientTable = { ...functions, ...arithmetic, ...shapes, ...layers }
-
-function expand(dy: tf.Tensor, shape: number[], axis: number | number[] | undefined): tf.Tensor {
-  const axes = tf.util.parseAxisParam(axis as number[], shape)
-  const kept = shape.map((dim, i) => (axes.includes(i) ? 1 : dim))
-  return tf.add(tf.reshape(dy, kept), tf.zeros(shape))
-}

@@ -36,6 +36,12 @@ export function kernel(name: string, inputs: { [name: string]: tf.Tensor }, attr
   return tf.engine().runKernel(name, inputs, attributes as tf.NamedAttrMap) as tf.Tensor
 }
 
-export function zeros(like: tf.Tensor): tf.Tensor {
-  return tf.zeros(like.shape, 'float32')
+/** Zeros that a graph records as one number; `tf.zeros` would make them all while it is recorded. */
+export function zeros(shape: readonly number[]): tf.Tensor {
+  return tf.fill([...shape], 0, 'float32')
+}
+
+/** The tensor along more of the axes that it has. */
+export function spread(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  return tf.util.arraysEqual(x.shape, [...shape]) ? x : tf.add(x, zeros(shape))
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type GradientTable, kernel, mask, unbroadcast } from './common.ts'
+import { type GradientTable, kernel, mask, unbroadcast, zeros } from './common.ts'
 
 const SELU_SCALE_ALPHA = 1.7580993408473768
 const SELU_SCALE = 1.0507009873554805
@@ -114,7 +114,7 @@ const piecewise: GradientTable = {
   Select: {
     inputsToSave: ['condition'],
     gradFunc: (dy, [condition]) => ({
-      condition: () => tf.zeros(condition!.shape, 'float32'),
+      condition: () => zeros(condition!.shape),
       t: () => tf.mul(dy, tf.cast(condition!, dy.dtype)),
       e: () => tf.mul(dy, tf.cast(tf.logicalNot(condition as tf.Tensor<tf.Rank>), dy.dtype)),
     }),
@@ -159,13 +159,13 @@ function zeroGradients(): GradientTable {
   const binary = {
     inputsToSave: ['a', 'b'],
     gradFunc: (_: tf.Tensor, [a, b]: tf.Tensor[]) => ({
-      a: () => tf.zeros(a!.shape, 'float32'),
-      b: () => tf.zeros(b!.shape, 'float32'),
+      a: () => zeros(a!.shape),
+      b: () => zeros(b!.shape),
     }),
   }
   const unary = {
     inputsToSave: ['x'],
-    gradFunc: (_: tf.Tensor, [x]: tf.Tensor[]) => ({ x: () => tf.zeros(x!.shape, 'float32') }),
+    gradFunc: (_: tf.Tensor, [x]: tf.Tensor[]) => ({ x: () => zeros(x!.shape) }),
   }
   const single = ['LogicalNot', 'Step', 'Sign', 'Floor', 'Ceil', 'Round', 'IsNan', 'IsInf', 'IsFinite']
   return Object.fromEntries([

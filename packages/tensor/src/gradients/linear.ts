@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type GradientTable, unbroadcast } from './common.ts'
+import { type GradientTable, spread, unbroadcast } from './common.ts'
 
 /** Products of matrices and tensors. */
 export const linear: GradientTable = {
@@ -59,5 +59,5 @@ function einsumGradient(
     gradient,
     [...mine].map((letter, axis) => (reachable.includes(letter) ? shape[axis]! : 1)),
   )
-  return tf.util.arraysEqual(expanded.shape, shape) ? expanded : tf.add(expanded, tf.zeros(shape))
+  return spread(expanded, shape)
 }

@@ -54,7 +54,7 @@ export const movement: GradientTable = {
     inputsToSave: ['x', 'indices'],
     gradFunc: (dy, [x, indices], { axis, batchDims }) => ({
       x: () => gatherGradient(dy, x!, indices!, axis as number, (batchDims as number) ?? 0),
-      indices: () => zeros(indices!),
+      indices: () => zeros(indices!.shape),
     }),
   },
   UnsortedSegmentSum: {
@@ -66,21 +66,21 @@ export const movement: GradientTable = {
         // a negative id drops its row
         return tf.mul(gathered, mask(tf.reshape(tf.greaterEqual(ids!, tf.scalar(0, 'int32')), shape)))
       },
-      segmentIds: () => zeros(ids!),
+      segmentIds: () => zeros(ids!.shape),
     }),
   },
   GatherNd: {
     inputsToSave: ['params', 'indices'],
     gradFunc: (dy, [params, indices]) => ({
       params: () => tf.scatterND(indices as tf.Tensor<tf.Rank>, dy, params!.shape),
-      indices: () => zeros(indices!),
+      indices: () => zeros(indices!.shape),
     }),
   },
   ScatterNd: {
     inputsToSave: ['indices'],
     gradFunc: (dy, [indices]) => ({
       updates: () => tf.gatherND(dy, indices!),
-      indices: () => zeros(indices!),
+      indices: () => zeros(indices!.shape),
     }),
   },
 }

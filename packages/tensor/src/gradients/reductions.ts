@@ -1,8 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type GradientTable, kernel, mask, unbroadcast } from './common.ts'
+import { type GradientTable, kernel, mask, spread, unbroadcast } from './common.ts'
 
-/** Powers, products, running sums and products, largest and smallest. */
+/** Sums, powers, products, running sums and products, largest and smallest. */
 export const reductions: GradientTable = {
+  Sum: {
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], { axis }) => ({ x: () => expand(dy, x!.shape, axis as number[] | undefined) }),
+  },
+  Mean: {
+    inputsToSave: ['x'],
+    gradFunc: (dy, [x], { axis }) => ({
+      x: () => expand(tf.mul(dy, Math.max(dy.size, 1) / x!.size), x!.shape, axis as number[] | undefined),
+    }),
+  },
   Max: {
     inputsToSave: ['x'],
     outputsToSave: [true],
@@ -47,6 +57,17 @@ export const reductions: GradientTable = {
   },
 }
 
+function expand(dy: tf.Tensor, shape: number[], axis: number | number[] | undefined): tf.Tensor {
+  const axes = tf.util.parseAxisParam(axis as number[], shape)
+  return spread(
+    tf.reshape(
+      dy,
+      shape.map((dim, i) => (axes.includes(i) ? 1 : dim)),
+    ),
+    shape,
+  )
+}
+
 // As in tfjs every element that attains the extremum receives the whole gradient.
 function extremum(dy: tf.Tensor, x: tf.Tensor, y: tf.Tensor, axis: number | number[]): tf.Tensor {
   const shape = keptShape(x.shape, axis)
@@ -83,7 +104,7 @@ function cumprodGradient(dy: tf.Tensor, x: tf.Tensor, axis: number, exclusive: b
   const aligned = (matrix: tf.Tensor) => tf.reshape(matrix, [n, n, ...x.shape.slice(at + 1).map(() => 1)])
   const identity = aligned(tf.eye(n))
   // rows i (which factor is left out), columns k (the running axis)
-  const rows = tf.add(tf.expandDims(x, at), tf.zeros(inner))
+  const rows = spread(tf.expandDims(x, at), inner)
   const without = tf.add(tf.mul(rows, tf.sub(tf.scalar(1), identity)), identity)
   const products = kernel('Cumprod', { x: without }, { axis: at + 1, exclusive, reverse })
   const reaches = Float32Array.from({ length: n * n }, (_, p) => {

@@ -63,7 +63,7 @@ const pools: GradientTable = {
     inputsToSave: ['input'],
     gradFunc: (ddx, [input], attrs) => ({
       dy: () => tf.div(kernel('AvgPool', { x: ddx }, attrs), windowRatio(input!.shape as Shape4, attrs)),
-      input: () => zeros(input!),
+      input: () => zeros(input!.shape),
     }),
   },
   // MaxPoolGrad is linear in dy; where it sends dy is decided by the input alone, so the input's derivative is zero.
@@ -74,8 +74,8 @@ const pools: GradientTable = {
         const chosen = firstMaximum(input!, attrs)
         return tf.sum(tf.mul(windows(ddx, attrs, 0), chosen), 3)
       },
-      input: () => zeros(input!),
-      output: () => tf.zeros(poolInfo(input!.shape as Shape4, attrs).outShape, 'float32'),
+      input: () => zeros(input!.shape),
+      output: () => zeros(poolInfo(input!.shape as Shape4, attrs).outShape),
     }),
   },
 }

@@ -83,6 +83,8 @@ function sessionOptions(
     graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
     // What fails is thrown; the log would say it a second time.
     logSeverityLevel: 4,
+    // A pattern would hold one block for the whole graph beside what the first call took, and no graph runs faster for it.
+    enableMemPattern: false,
     ...(keeps ? { preferredOutputLocation: 'gpu-buffer' } : {}),
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
