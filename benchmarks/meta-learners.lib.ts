@@ -51,7 +51,8 @@ export function contestants(inputs: number, ways: number): { readonly [name: str
     metaSgd: { learner: metaSgd({ ...common, steps: 3, rate: 0.02 }) },
     mamlPlusPlus: { learner: mamlPlusPlus(common) },
     cavia: { learner: cavia({ ...common, net: net(ways, 16), context: 16, rate: 1 }) },
-    imaml: { learner: imaml({ ...common, steps: 10 }) },
+    // Rate and pull by validation tasks: the inner loop must come close to its minimum.
+    imaml: { learner: imaml({ ...common, steps: 16, rate: 0.02, pull: 0.5 }) },
     reptile: { learner: reptile({ net: net(ways), loss: softmaxCrossEntropy, steps: 5, rate: 0.02 }), rate: 1 },
     prototypical: { learner: prototypical({ net: net(16), ways, embedding: 16 }) },
     matching: { learner: matching({ net: net(16), ways, embedding: 16 }) },
