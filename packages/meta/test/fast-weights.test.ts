@@ -3,7 +3,7 @@ import { meanSquaredError } from '@regimen/tensor'
 import { expect, test } from 'vitest'
 import { adapt, chartPatterns, fastWeights, sampleFamily, type Weights } from '../src/index.ts'
 import { learnerContract } from './support/contract.ts'
-import { column, leaf, numbersAt } from './support/learners.ts'
+import { boundLabels, column, leaf, numbersAt } from './support/learners.ts'
 
 // Two hidden units, driven by x and by y + 1; normalized, two different numbers become 1 (the larger) and −1, so relu leaves (1, 0)
 // or (0, 1), whatever A adds, as long as it does not turn the order around.
@@ -55,6 +55,10 @@ test('bad options are refused', () => {
   expect(() => fastWeights({ inputs: 1, ways: 2, decay: 2 })).toThrow('decay must be from 0 to 1, got 2')
   expect(() => fastWeights({ inputs: 1, ways: 2, rate: 0 })).toThrow('rate must be finite and above 0, got 0')
   expect(() => fastWeights({ inputs: 1, ways: 2, settle: 0 })).toThrow('settle must be an integer ≥ 1, got 0')
+})
+
+test('learns to bind labels that are numbered anew in every task', async () => {
+  expect(await boundLabels(fastWeights({ inputs: 2, ways: 2 }), 5)).toBeGreaterThan(0.95)
 })
 
 learnerContract({

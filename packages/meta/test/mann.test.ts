@@ -2,18 +2,9 @@ import '@tensorflow/tfjs'
 import { createRng } from '@regimen/core'
 import { flattenTree, mapTree, meanSquaredError, type TensorLeaf } from '@regimen/tensor'
 import { expect, test } from 'vitest'
-import {
-  adapt,
-  chartPatterns,
-  evaluate,
-  mann,
-  metaTrain,
-  sampleEpisodes,
-  sampleFamily,
-  type Weights,
-} from '../src/index.ts'
+import { adapt, chartPatterns, mann, metaTrain, sampleFamily, type Weights } from '../src/index.ts'
 import { learnerContract } from './support/contract.ts'
-import { column, labels, leaf, numbersAt } from './support/learners.ts'
+import { boundLabels, column, labels, leaf, numbersAt } from './support/learners.ts'
 
 const SIZE = { hidden: 3, slots: 4, width: 2, heads: 2, decay: 0.75 }
 
@@ -132,19 +123,8 @@ test('bad options and tasks are refused', async () => {
 })
 
 test('learns to bind labels that are numbered anew in every task', async () => {
-  // Four classes at the corners of a square; a task chooses two and numbers them at random.
-  const corners = [0, 1, 2, 3].flatMap((k) =>
-    Array.from({ length: 8 }, () => [k & 1, k >> 1].map((v) => 2 * v - 1 + 0.2 * rng.normal())),
-  )
-  const x = leaf([32, 2], corners.flat())
-  const tasks = sampleEpisodes(
-    { x, labels: Array.from({ length: 32 }, (_, i) => Math.floor(i / 8)) },
-    { ways: 2, shots: 1, queries: 2, seed: 1 },
-  )
-  const binder = mann({ inputs: 2, ways: 2, hidden: 24, slots: 8, width: 8, heads: 1 })
-  const { model } = await metaTrain(binder, tasks, { iterations: 400, tasksPerBatch: 16, rate: 5e-3, seed: 1 })
-  const { accuracies } = await evaluate(model, await tasks.batch(1_000_000, 60))
-  expect(accuracies![1]!.mean).toBeGreaterThan(0.85)
+  const learner = mann({ inputs: 2, ways: 2, hidden: 24, slots: 8, width: 8, heads: 1 })
+  expect(await boundLabels(learner, 1)).toBeGreaterThan(0.85)
 })
 
 learnerContract({

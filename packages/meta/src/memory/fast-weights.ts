@@ -15,7 +15,7 @@ export interface FastWeightsOptions extends TargetOptions {
   settle?: number
   /** Share λ of the fast weights that a sample leaves, from 0 to 1. @default 0.95 */
   decay?: number
-  /** Rate η at which a state is added to them, > 0. @default 0.5 */
+  /** Rate η at which a state is added to them, > 0. A larger one drowns the sample at hand in the past. @default 0.5 / hidden */
   rate?: number
 }
 
@@ -59,7 +59,7 @@ type Trace = {
 export function fastWeights(options: FastWeightsOptions): MetaLearner {
   const where = 'meta/fast-weights'
   const answers = readAnswers(where, options)
-  const { inputs, hidden = 64, settle = 2, decay = 0.95, rate = 0.5 } = options
+  const { inputs, hidden = 64, settle = 2, decay = 0.95, rate = 0.5 / hidden } = options
   checkCounts(where, { inputs, hidden, settle })
   check(decay >= 0 && decay <= 1, where, () => `decay must be from 0 to 1, got ${describe(decay)}.`)
   check(

@@ -1,3 +1,4 @@
+import { createRng } from '@regimen/core'
 import { compile, dense, flattenTree, type TensorLeaf, type TensorTree } from '@regimen/tensor'
 import type * as tf from '@tensorflow/tfjs-core'
 import {
@@ -8,6 +9,7 @@ import {
   maml,
   metaTrain,
   type SetTensors,
+  sampleEpisodes,
   sampleFamily,
   stackTasks,
   type Task,
@@ -54,6 +56,20 @@ export async function unseenPatterns(learner: MetaLearner): Promise<number> {
   const tasks = await sampleFamily(chartPatterns({ ...sizes, patterns: held }), { seed: 2 }).batch(0, 60)
   const { mean, interval } = (await evaluate(model, tasks)).accuracies!.at(-1)!
   return mean - interval
+}
+
+/** Accuracy on classes that are numbered anew in every task, after a short training: two of the corners of a square, in any order. */
+export async function boundLabels(learner: MetaLearner, shots: number): Promise<number> {
+  const rng = createRng(1)
+  const corners = [0, 1, 2, 3].flatMap((k) =>
+    Array.from({ length: 16 }, () => [k & 1, k >> 1].map((v) => 2 * v - 1 + 0.2 * rng.normal())),
+  )
+  const tasks = sampleEpisodes(
+    { x: leaf([64, 2], corners.flat()), labels: Array.from({ length: 64 }, (_, i) => Math.floor(i / 16)) },
+    { ways: 2, shots, queries: 2, seed: 1 },
+  )
+  const { model } = await metaTrain(learner, tasks, { iterations: 400, tasksPerBatch: 16, rate: 5e-3, seed: 1 })
+  return (await evaluate(model, await tasks.batch(1_000_000, 60))).accuracies!.at(-1)!.mean
 }
 
 /** The meta-gradient of a learner as flat numbers, in the order of the tree. */
