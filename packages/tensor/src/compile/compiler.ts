@@ -18,6 +18,7 @@ import { type InputLeaf, type Numbers, readArguments, type Signature, signatureO
 import { openTracer, type Trace } from './trace.ts'
 
 const REWRITE_BELOW = 2500
+const LARGE_BYTES = 2 ** 24
 const UNSTARTED = 'it has not started yet.'
 
 /** One form of arguments: what was recorded, the programs for the devices, and the session while one is open. */
@@ -279,6 +280,7 @@ export class Compiler {
       threads,
       keep: this.#keeps,
       rewrite: rewrite === 'always' || (rewrite === 'auto' && small),
+      large: program.peakBytes > LARGE_BYTES,
     }
     const start = async (): Promise<Session> => {
       // What a card's provider writes is no graph that it could read again.

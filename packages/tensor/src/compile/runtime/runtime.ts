@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly threads: number
   /** Whether the runtime rewrites the graph on its own before it runs it: slow to start, faster to run. */
   readonly rewrite: boolean
+  /** Whether the graph computes so much at once that its memory counts more than the time to ask for it. @default false */
+  readonly large?: boolean
   /** Whether results stay on the device, as {@link DeviceArray}s. @default false */
   readonly keep?: boolean
   /** File to which the runtime writes the graph as it optimized it. */
