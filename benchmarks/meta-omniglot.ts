@@ -63,7 +63,7 @@ async function inProcesses(
     scale: context.number('scale', 1),
     tests: context.number('tests', 300),
     validation: context.flag('validation'),
-    filters: option(context, 'filters')?.split(',').map(Number),
+    filters: filtersOf(option(context, 'filters')),
   }
   const queue = [...names]
   const work = (child: ChildProcess): Promise<void> =>
@@ -127,6 +127,13 @@ function sizes(data: Omniglot): { [name: string]: Figure } {
 }
 
 const percent = (share: number): string => (100 * share).toFixed(1)
+
+function filtersOf(text: string | undefined): number[] | undefined {
+  const filters = text?.split(',').map(Number)
+  if (filters && (filters.length !== 4 || filters.some((count) => !Number.isInteger(count) || count < 1)))
+    throw new Error(`--filters must be four counts such as 64,64,64,64, got ${text}.`)
+  return filters
+}
 
 function option(context: BenchContext, name: string): string | undefined {
   const at = context.args.indexOf(`--${name}`)

@@ -83,7 +83,7 @@ function sessionOptions(
     graphOptimizationLevel: !options.rewrite ? 'disabled' : options.saveOptimized ? 'extended' : 'all',
     // What fails is thrown; the log would say it a second time.
     logSeverityLevel: 4,
-    // A pattern saves small graphs a tenth of their time, and holds one block of the whole beside what the first call took.
+    // A pattern saves small graphs some of their time, and holds one block of the whole beside what the first call took.
     enableMemPattern: options.large !== true,
     ...(keeps ? { preferredOutputLocation: 'gpu-buffer' } : {}),
     ...(options.saveOptimized ? { optimizedModelFilePath: options.saveOptimized } : {}),
